@@ -1,0 +1,35 @@
+// The steps of `npm test`, in order, with the seconds that each may use on two cores; 600 in all.
+
+/**
+ * @typedef {object} Step
+ * @property {string} name
+ * @property {number} budgetSeconds
+ * @property {readonly string[]} [tool] a command of `node_modules/.bin` with its arguments
+ * @property {readonly string[]} [files] globs of node:test files
+ * @property {boolean} [isShared] whether the files run in one process: quick, for tests that touch nothing global
+ * @property {boolean} [mayBeEmpty] whether there need not be a file yet
+ */
+
+/** @type {readonly Step[]} */
+export const STEPS = [
+  { name: "types", budgetSeconds: 40, tool: ["tsc"] },
+  { name: "lint", budgetSeconds: 40, tool: ["oxlint"] },
+  { name: "format", budgetSeconds: 10, tool: ["oxfmt", "--check"] },
+  { name: "dead-code", budgetSeconds: 20, tool: ["knip"] },
+  {
+    name: "architecture",
+    budgetSeconds: 10,
+    files: ["test/architecture.test.ts"],
+    isShared: true,
+  },
+  { name: "unit", budgetSeconds: 60, files: ["src/**/*.test.ts", "bench/**/*.test.ts"] },
+  {
+    name: "conformance",
+    budgetSeconds: 60,
+    files: ["test/conformance/**/*.test.ts"],
+    mayBeEmpty: true,
+  },
+  { name: "crash", budgetSeconds: 180, files: ["test/crash/**/*.test.ts"], mayBeEmpty: true },
+  { name: "end-to-end", budgetSeconds: 140, files: ["test/end-to-end/**/*.test.ts"] },
+  { name: "docs", budgetSeconds: 40, files: ["test/docs/**/*.test.ts"] },
+];
