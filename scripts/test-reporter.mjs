@@ -1,5 +1,7 @@
 // A node:test reporter that writes one JSON object: the counts, what failed, and what was skipped and why.
 
+const WHY_LENGTH_MAX = 240;
+
 /**
  * @typedef {object} Report
  * @property {number} passed
@@ -47,8 +49,11 @@ function isParent(error) {
   return "failureType" in error && error.failureType === "subtestsFailed";
 }
 
-/** @param {Error} error */
+/**
+ * The reason of a failure in one line.
+ * @param {Error} error
+ */
 function cause(error) {
   const inner = error.cause instanceof Error ? error.cause : error;
-  return inner.message.split("\n")[0] ?? "";
+  return inner.message.replaceAll(/\s+/g, " ").trim().slice(0, WHY_LENGTH_MAX);
 }
