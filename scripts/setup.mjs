@@ -1,7 +1,15 @@
 // Makes a checkout ready: `npm ci` where the packages do not match the lockfile, then a current `dist`.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -20,7 +28,12 @@ const LOCK_POLL_MS = 200;
  * @param {{ build?: boolean }} [options] `build: false` leaves `dist` as it is
  */
 export async function setup({ build = true } = {}) {
-  if (whyInstall() !== undefined) {
+  const reason = whyInstall();
+  if (reason !== undefined && isBorrowed()) {
+    console.error(
+      `setup: left node_modules as it is, for it is a link elsewhere, though ${reason}`,
+    );
+  } else if (reason !== undefined) {
     await withLock(async () => {
       // Another process may have installed while this one waited.
       const why = whyInstall();
@@ -35,6 +48,13 @@ export async function setup({ build = true } = {}) {
     const { problem } = buildDist({ ifStale: true });
     if (problem !== undefined) console.error(`setup: ${problem}`);
   });
+}
+
+/** Whether the packages belong to another checkout: npm would empty the folder behind the link. */
+function isBorrowed() {
+  return (
+    lstatSync(join(root, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink() ?? false
+  );
 }
 
 /**

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Checkout, run } from "../support/checkout.ts";
@@ -53,6 +53,18 @@ test("set-up repairs what is partly installed", async () => {
   const broken = await setup(checkout);
   assert.match(broken.stderr, /because the last install did not finish/);
   assert.ok(existsSync(join(checkout.path, "node_modules/dep/package.json")));
+});
+
+test("set-up leaves packages alone that belong to another checkout", async () => {
+  using checkout = project();
+  using owner = project();
+  await setup(owner);
+  symlinkSync(join(owner.path, "node_modules"), join(checkout.path, "node_modules"));
+  rmSync(join(owner.path, "node_modules/dep"));
+  const { code, stderr } = await setup(checkout);
+  assert.equal(code, 0);
+  assert.match(stderr, /left node_modules as it is.* though node_modules\/dep is missing/);
+  assert.equal(installs(stderr), 0);
 });
 
 test("set-up installs again when the lockfile changed", async () => {

@@ -64,6 +64,31 @@ export function packageOf(specifier: string): string {
     .join("/");
 }
 
+/** The packages that the lockfile's packages ask for and that it does not hold: `npm ci` would refuse it. */
+export function unlocked(): readonly string[] {
+  const { packages }: Lockfile = JSON.parse(text("package-lock.json"));
+  return Object.entries(packages).flatMap(([path, entry]) => {
+    const wanted = Object.keys({ ...entry.dependencies, ...entry.optionalDependencies });
+    // Node's look-up: beside the package, then in each folder above it.
+    const parts = path.split("/node_modules/");
+    const places = parts.map(
+      (_, at) => `${parts.slice(0, at + 1).join("/node_modules/")}/node_modules/`,
+    );
+    return wanted.filter(
+      (name) => !["node_modules/", ...places].some((place) => `${place}${name}` in packages),
+    );
+  });
+}
+
+interface Lockfile {
+  readonly packages: Readonly<Record<string, LockedPackage>>;
+}
+
+interface LockedPackage {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
 /** The door that an import has to use: the index of the outermost unit that holds the target and not the importer. */
 export function door({ from, to }: Import): string | undefined {
   const path = to.split("/").slice(0, -1);
