@@ -1,6 +1,6 @@
 // Loaded before AOS: an agents file anywhere on the machine finds this copy of `aosjs`, and `zod` where it has none of its own.
 import { readFileSync } from "node:fs";
-import { createRequire, registerHooks } from "node:module";
+import { createRequire, enableCompileCache, registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 import { isMainThread } from "node:worker_threads";
 
@@ -14,6 +14,8 @@ const manifest = JSON.parse(readFileSync(manifestUrl, "utf8"));
  * @param {{ isSource: boolean }} options whether to run `src` (by type stripping) rather than `dist`
  */
 export function register({ isSource }) {
+  // A fifth less time to start; NODE_DISABLE_COMPILE_CACHE=1 turns it off.
+  enableCompileCache();
   registerHooks({
     resolve(specifier, context, nextResolve) {
       const target = ownTarget(specifier, isSource);

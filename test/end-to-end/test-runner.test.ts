@@ -113,6 +113,18 @@ test("a test file that no step runs fails the set-up, and so does a step without
   assert.match((await npmTest()).stdout, /^FAILED unit: it has no test files$/m);
 });
 
+test("a step that hangs is ended, with what it started, and fails", async () => {
+  const hang = `setInterval(() => {}, 60_000)`;
+  const spawner = `require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(hang)}], { stdio: "inherit" })`;
+  const step = { name: "types", budgetSeconds: 0.2, tool: ["node", "-e", spawner] };
+  checkout.write("scripts/test-steps.mjs", `export const STEPS = ${JSON.stringify([step])};\n`);
+  const { code, stdout, last } = await npmTest();
+  checkout.write("scripts/test-steps.mjs", STEPS);
+  assert.equal(code, 1);
+  assert.equal(last, "0 passed, 1 failed");
+  assert.match(stdout, /^FAILED types: ended after \d+ s$/m);
+});
+
 test("--only with an unknown step is a usage error that lists the steps", async () => {
   assert.equal((await npmTest(["--only", "nonsense"])).code, 2);
 });
