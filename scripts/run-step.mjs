@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, relative } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
 /** @import { Report } from "./test-reporter.mjs" */
 /** @import { Step } from "./test-steps.mjs" */
@@ -29,7 +30,7 @@ let running;
  * @returns {Promise<StepResult>}
  */
 export async function runStep(step, budgetSeconds) {
-  if (step.tool !== undefined) return toolResult(await run(step.tool, budgetSeconds));
+  if (step.tool !== undefined) return toolResult(await run(step.tool, budgetSeconds), step.advice);
   const files = globSync(step.files ?? []).toSorted();
   if (files.length === 0) {
     const failed = step.mayBeEmpty ? 0 : 1;
@@ -101,6 +102,8 @@ function run([file = "", ...args], budgetSeconds) {
     const end = (status) => {
       clearTimeout(timer);
       running = undefined;
+      // Some tools colour their output under CI, though nothing here is a terminal.
+      output = stripVTControlCharacters(output);
       resolve({ status, output, seconds: (performance.now() - begun) / 1000, isKilled });
     };
     child.once("error", (error) => {
@@ -113,20 +116,22 @@ function run([file = "", ...args], budgetSeconds) {
 
 /**
  * @param {Ran} ran
+ * @param {string} [advice]
  * @returns {StepResult}
  */
-function toolResult(ran) {
+function toolResult(ran, advice) {
   const isGood = ran.status === 0;
   const lines = ran.output.split("\n").filter((line) => line.trim() !== "");
   // Tools put the fault first, some below a heading that names no file.
   const first = lines.find((line) => /\.[cm]?[jt]s|\.json|\.md/.test(line)) ?? lines[0];
+  const told = (first ?? "it said nothing").trim();
   return {
     passed: isGood ? 1 : 0,
     failed: isGood ? 0 : 1,
     skips: [],
     why: ran.isKilled
       ? `ended after ${ran.seconds.toFixed(0)} s`
-      : (first ?? "it said nothing").trim(),
+      : `${told}${advice === undefined ? "" : `; run \`${advice}\``}`,
     output: ran.output,
     seconds: ran.seconds,
   };

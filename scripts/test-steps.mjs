@@ -5,6 +5,7 @@
  * @property {string} name
  * @property {number} budgetSeconds
  * @property {readonly string[]} [tool] a command of `node_modules/.bin` with its arguments
+ * @property {string} [advice] what mends a failure of the tool
  * @property {readonly string[]} [files] globs of node:test files
  * @property {boolean} [isShared] whether the files run in one process: quick, for tests that touch nothing global
  * @property {boolean} [mayBeEmpty] whether there need not be a file yet
@@ -13,8 +14,8 @@
 /** @type {readonly Step[]} */
 export const STEPS = [
   { name: "types", budgetSeconds: 40, tool: ["tsc"] },
-  { name: "lint", budgetSeconds: 40, tool: ["oxlint"] },
-  { name: "format", budgetSeconds: 10, tool: ["oxfmt", "--check"] },
+  { name: "lint", budgetSeconds: 40, tool: ["oxlint", "--format=unix"] },
+  { name: "format", budgetSeconds: 10, tool: ["oxfmt", "--check"], advice: "npm run format" },
   { name: "dead-code", budgetSeconds: 20, tool: ["knip"] },
   {
     name: "architecture",
