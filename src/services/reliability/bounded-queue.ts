@@ -25,7 +25,7 @@ export interface Pressure {
   readonly size: number;
 }
 
-/** The least-effort backpressure: producers wait, or are told that it is full, as soon as consumers fall behind. */
+/** Backpressure: producers wait, or are told that it is full, as soon as consumers fall behind by its capacity. */
 export class BoundedQueue<T> implements AsyncIterable<T>, Disposable {
   readonly #capacity: number;
   readonly #highWater: number;

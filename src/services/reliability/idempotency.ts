@@ -80,7 +80,8 @@ export class Idempotency {
   }
 
   /**
-   * Runs `fn` under the key (1–200 characters), or returns what it came to before.
+   * Runs `fn` under the key (1–200 characters), or returns what it came to before. Who joins an execution under way in
+   * this process takes its options, save the fingerprint, which must be equal, and the signal, which is the caller's.
    * @throws AosError IDEMPOTENCY_CONFLICT for another fingerprint, EFFECT_IN_DOUBT for an interrupted execution that may
    * not run again, NOT_JSON or PAYLOAD_TOO_LARGE for a result that cannot be kept, and whatever `fn` throws.
    */
@@ -108,6 +109,7 @@ export class Idempotency {
     verdict: { readonly happened: true; readonly result?: unknown } | { readonly happened: false },
     ttlMs = 86_400_000,
   ): Promise<void> {
+    wholeIn("idempotency: ttlMs", ttlMs, 1, WAIT_MS_MAX);
     const { version, record } = await readRecord(this.#ledger, key);
     const now = this.#clock.now();
     if (record?.state !== "started" || record.leaseUntil > now)
@@ -170,24 +172,19 @@ export class Idempotency {
     const now = this.#clock.now();
     if (record === undefined || isExpired(record, now)) return { kind: "begin", version };
     if (record.fingerprint !== run.fingerprint) throw conflict(key);
-    switch (record.state) {
-      case "done":
-        return { kind: "outcome", outcome: { ok: true, result: record.result } };
-      case "failed":
-        return { kind: "outcome", outcome: { ok: false, error: restoreError(record.error) } };
-      case "released":
-        return { kind: "begin", version };
-      case "started": {
-        if (record.leaseUntil > now)
-          return { kind: "wait", ms: Math.min(LOOK_MS, record.leaseUntil - now) };
-        if (run.onInterrupted === "rerun") return { kind: "begin", version };
-        throw new AosError(
-          "EFFECT_IN_DOUBT",
-          `the execution under the key ${key} began and was interrupted; find out what happened and resolve it`,
-          { details: { key, startedAt: record.startedAt } },
-        );
-      }
-    }
+    if (record.state === "done")
+      return { kind: "outcome", outcome: { ok: true, result: record.result } };
+    if (record.state === "failed")
+      return { kind: "outcome", outcome: { ok: false, error: restoreError(record.error) } };
+    if (record.state === "released") return { kind: "begin", version };
+    if (record.leaseUntil > now)
+      return { kind: "wait", ms: Math.min(LOOK_MS, record.leaseUntil - now) };
+    if (run.onInterrupted === "rerun") return { kind: "begin", version };
+    throw new AosError(
+      "EFFECT_IN_DOUBT",
+      `the execution under the key ${key} began and was interrupted; find out what happened and resolve it`,
+      { details: { key, startedAt: record.startedAt } },
+    );
   }
 
   /** Executes under a lease; undefined where another process was faster or took the key over. */

@@ -2,7 +2,7 @@ import { AosError } from "../../kernel/index.ts";
 import type { Ledger } from "../../kernel/index.ts";
 
 /** The ledger class of durable state machines. */
-export const MACHINE_CLASS = "state-machine";
+const MACHINE_CLASS = "state-machine";
 
 /** What a durable machine remembers. */
 export interface MachineRecord {
