@@ -142,13 +142,18 @@ test("a probe that never ends counts as failed after the timeout, and its late r
 });
 
 test("a call that began before the breaker opened does not close or prolong it", async () => {
-  const { breaker, fail } = setUp({ failureThreshold: 1 });
-  const early = breaker.enter();
-  const other = breaker.enter();
+  const { clock, breaker, fail } = setUp({ failureThreshold: 1 });
+  const calls = [1, 2, 3].map(() => breaker.enter());
   await fail();
-  early.succeed();
-  other.fail();
+  await clock.advance(500);
+  calls[0]?.fail();
   assert.deepEqual([breaker.state, breaker.openUntil], ["open", 1_000]);
+  await clock.advance(500);
+  calls[1]?.succeed();
+  assert.equal(breaker.state, "half-open");
+  breaker.enter();
+  calls[2]?.fail();
+  assert.deepEqual([breaker.state, breaker.openUntil], ["half-open", 2_000]);
 });
 
 test("an operator trips, isolates and resets it", async () => {

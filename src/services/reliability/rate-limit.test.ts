@@ -84,6 +84,27 @@ test("in any span no more leaves than the burst and what flows in", async () => 
   );
 });
 
+test("an empty bucket is full again after one period, whatever the fractions", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 50 }),
+      fc.integer({ min: 1, max: 90_001 }),
+      fc.integer({ min: 0, max: 1_000_000 }),
+      async (limit, periodMs, start) => {
+        const clock = new FakeClock();
+        await clock.advance(start / 7);
+        const bucket = new RateLimit({ clock, limit, periodMs });
+        for (let period = 0; period < 3; period++) {
+          for (let n = 0; n < limit; n++) assert.equal(bucket.tryTake(), true);
+          await clock.advance(periodMs);
+        }
+        assert.equal(bucket.tryTake(limit), true);
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
 test("whoever waits as long as a refusal says gets the permits", async () => {
   await fc.assert(
     fc.asyncProperty(

@@ -231,6 +231,27 @@ test("a timeout whose action throws tells onError and is due again", async () =>
   assert.equal(machine.state, "b");
 });
 
+test("a timeout that falls due behind an action dies with the stay that it belonged to", async () => {
+  const clock = new FakeClock(0);
+  const gate = Promise.withResolvers<void>();
+  const machine = new StateMachine(
+    ["a", "b", "late"],
+    [
+      { from: "a", on: "go", to: "b", action: () => gate.promise },
+      { from: ["a", "b"], on: "expire", to: "late", timeoutMs: 100 },
+    ],
+    { clock },
+  );
+  const moved = machine.fire("go");
+  await clock.advance(100);
+  gate.resolve();
+  assert.equal(await moved, "b");
+  await clock.advance(99);
+  assert.equal(machine.state, "b");
+  await clock.advance(1);
+  assert.equal(machine.state, "late");
+});
+
 test("a disposed machine has no timer and refuses events", async () => {
   const clock = new FakeClock(0);
   const machine = new StateMachine(order.states, order.transitions, { clock });
