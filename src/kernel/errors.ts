@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   BODY_TOO_LARGE: row(413, "the body is larger than the limit"),
   BULKHEAD_FULL: row(429, "too many calls run or wait already", true),
   CHAIN_CUT: row(409, "the causal chain reached its depth or turn limit"),
+  CLOSED: row(409, "what was called was closed or disposed; make a new one"),
   CODE_MISSING: row(503, "no code is loaded for the agent's type; its mail waits", true),
   CONFIG_INVALID: row(422, "a configuration value is unknown, malformed or out of range"),
   CONTENT_TYPE_UNSUPPORTED: row(415, "the content type is not supported here"),
