@@ -62,6 +62,7 @@ export const ERROR_CODES = {
   QUERY_WROTE: row(500, "a query tried to write"),
   QUEUE_FULL: row(429, "a bounded queue is full", true),
   RATE_LIMITED: row(429, "the rate limit is exhausted", true),
+  REFUSED: row(409, "the handler refused; nothing was changed"),
   REPLY_PENDING: row(202, "the command is durable and has not been answered yet", true),
   SCHEDULE_INVALID: row(422, "a schedule's expression, zone or policy is malformed"),
   SCHEMA_MISMATCH: row(422, "queued mail no longer satisfies the contract"),
@@ -121,4 +122,9 @@ export function toAosError(thrown: unknown, code: AosErrorCode = "INTERNAL"): Ao
   if (thrown instanceof AosError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new AosError(code, message === "" ? code : message, { cause: thrown });
+}
+
+/** What a handler throws to refuse: nothing changes, nothing is retried, the sender of a command gets the message. */
+export function refuse(message: string, details?: Readonly<Record<string, unknown>>): AosError {
+  return new AosError("REFUSED", message, { details });
 }

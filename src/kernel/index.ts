@@ -1,25 +1,23 @@
 /**
- * The kernel. This door names what schedules, duration and errors export; the whole door comes with the kernel.
+ * The kernel: durable mailboxes, atomic turns, journaled effects, timers, supervision. Contracts and mail flow in,
+ * commits to the store and published journal rows flow out. It imports no package and never touches a clock, a disk,
+ * a network or randomness by itself.
  */
-export type { Calendar } from "./calendar.ts";
-export { DURATION_MAX_MS, type Duration, formatDuration, parseDuration } from "./duration.ts";
-export { AosError, type AosErrorCode, isAosError } from "./errors.ts";
-export { type DueLimits, type DueTicks, dueOccurrences } from "./misfire.ts";
-export {
-  cron,
-  type CronOptions,
-  type CronSchedule,
-  every,
-  type EveryOptions,
-  type EverySchedule,
-  jitterOf,
-  type MissedPolicy,
-  nextOccurrence,
-  overlapDecision,
-  type OverlapDecision,
-  type OverlapPolicy,
-  preview,
-  type ScheduleOptions,
-  type ScheduleSpec,
-  validateSchedule,
-} from "./schedule.ts";
+export { type Calendar } from "./calendar.ts";
+export type { Cancel, Clock, Entropy, Hasher } from "./clock.ts";
+export { type Duration, DURATION_MAX_MS, formatDuration, parseDuration } from "./duration.ts";
+export { AosError, type AosErrorCode, type AosErrorOptions, ERROR_CODES, type ErrorCode, isAosError, refuse, toAosError } from "./errors.ts";
+export type { Ledger, LedgerEntry, LedgerOp, LedgerRow } from "./ledger.ts";
+export { checkRetryPolicy, isRetryWorthwhile, RETRY_DELAY_MS_MAX, retryDelay, type RetryPolicy } from "./retry.ts";
+export { type DueLimits, dueOccurrences, type DueTicks } from "./misfire.ts";
+export { cron, type CronOptions, type CronSchedule, every, type EveryOptions, type EverySchedule, jitterOf, type MissedPolicy, nextOccurrence, type OverlapDecision, overlapDecision, type OverlapPolicy, preview, type ScheduleOptions, type ScheduleSpec, validateSchedule } from "./schedule.ts";
+export { DEFAULT_TENANT, formatAddress, parseAddress, tenantOf, TYPE_PATTERN, typeOf } from "./address.ts";
+export { anything, type Fault, type Input, type Output, type SchemaIssue, type StandardResult, type StandardSchema, validate } from "./contract/schema.ts";
+export { command, type CommandType, effect, type EffectCall, type EffectSpec, type EffectType, event, type EventType, query, type QueryType, type Reconciled, type Repeat, state, type StateType } from "./contract/messages.ts";
+export type { Budget, Contract, Period, Subscription, Supervision } from "./contract/contract.ts";
+export type { AgentClass, AgentRef, Decision, EventHandler, Handlers, ReceivedEvent, Self, SendOptions, Tick, TurnContext } from "./contract/context.ts";
+export { type Defined, PurposeDrivenAgent } from "./contract/agent.ts";
+export type { AgentFilter, AgentListing, AgentRow, AgentStatus, Commit, DeadRow, DedupeRow, EffectRow, EffectState, JournalRow, JournalWrite, MailChange, MailRow, MaybePromise, NewAgent, Opened, ReplyRow, Retention, Store, SubscriptionRow, TurnWrite } from "./store.ts";
+export { applyDelta, encodeDelta, encodeFull, isFull } from "./delta.ts";
+export { type Limits, LIMITS } from "./limits.ts";
+export type { Cause, EffectNote, ErrorNote, Outcome, RecordKind, TurnRecord } from "./record.ts";

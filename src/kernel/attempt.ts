@@ -1,0 +1,142 @@
+import type { Decision } from "./contract/context.ts";
+import type { RunningAttempt, AgentEntry } from "./entry.ts";
+import type { MailKind } from "./envelope.ts";
+import { AosError } from "./errors.ts";
+import type { LedgerOp } from "./ledger.ts";
+import type { Mail } from "./mailbox.ts";
+import type { EffectNote } from "./record.ts";
+import type { EffectRow } from "./store.ts";
+import type { LoadedType } from "./types.ts";
+
+/** A message as a handler left it; it becomes mail when the turn settles. */
+export interface MessageDraft {
+  /** The receiver's number and address. */
+  readonly agent: number;
+  readonly address: string;
+  readonly kind: MailKind;
+  readonly name: string;
+  readonly data: string;
+  readonly version?: number | undefined;
+  readonly priority: number;
+  readonly key?: string | undefined;
+  readonly dueAt?: number | undefined;
+  readonly expiresAt?: number | undefined;
+  readonly timer?: string | undefined;
+}
+
+/** An agent that a handler spawned. */
+export interface SpawnDraft {
+  readonly no: number;
+  readonly type: LoadedType;
+  readonly address: string;
+  readonly config?: unknown;
+}
+
+/** Why an attempt ends before its handler: what it waits for. */
+export interface ParkCondition {
+  readonly kind: "in-doubt" | "breaker" | "budget" | "code-missing";
+  /** The effect, breaker or budget that it waits for. */
+  readonly on: string;
+  /** When the condition may hold again, epoch ms; without it somebody must act. */
+  readonly until?: number | undefined;
+}
+
+/** Thrown through a handler to end its attempt; catching it changes nothing, the attempt stays parked. */
+export class ParkSignal extends Error {
+  readonly condition: ParkCondition;
+  constructor(condition: ParkCondition) {
+    super(`parked: waits for ${condition.kind} ${condition.on}`);
+    this.name = "ParkSignal";
+    this.condition = condition;
+  }
+}
+
+/** One attempt to handle one envelope: what its handler has left so far, all of it dropped unless the turn commits. */
+export class Attempt implements RunningAttempt {
+  readonly entry: AgentEntry;
+  readonly mail: Mail;
+  /** Mail that a coalescing handler consumes beside `mail`. */
+  readonly others: readonly Mail[];
+  readonly type: LoadedType;
+  /** The turn's time, epoch ms. */
+  readonly now: number;
+  /** Monotonic ms. */
+  readonly startedAt: number;
+  readonly epoch: number;
+  readonly generation: number;
+  readonly messages: MessageDraft[] = [];
+  readonly spawns: SpawnDraft[] = [];
+  readonly timersOut: string[] = [];
+  readonly decisions: Decision[] = [];
+  readonly effects: EffectNote[] = [];
+  readonly ledger: LedgerOp[] = [];
+  /** Checks that a store could not answer at once; awaited before the commit. */
+  /** Schedules whose next tick was brought forward, and to when. */
+  readonly earlier = new Map<string, number>();
+  readonly checks: Promise<unknown>[] = [];
+  /** Effects' rows of this envelope from earlier attempts, by id; read at the first call. */
+  memo: Map<string, EffectRow> | undefined;
+  readonly occurrences = new Map<string, number>();
+  draws = 0;
+  cuts = 0;
+  parked: ParkCondition | undefined;
+  /** Monotonic ms of the last sign of progress. */
+  progressAt: number;
+  /** Until when a call in flight may stay silent, monotonic ms. */
+  patientUntil = 0;
+  /** Whether the turn succeeded: what it journaled for retries is no longer needed. */
+  isDone = false;
+  #dead: AosError | undefined;
+  #controller: AbortController | undefined;
+  #onAbort: ((error: AosError) => void) | undefined;
+
+  constructor(
+    entry: AgentEntry,
+    mail: Mail,
+    others: readonly Mail[],
+    type: LoadedType,
+    time: { readonly now: number; readonly monotonic: number },
+  ) {
+    this.entry = entry;
+    this.mail = mail;
+    this.others = others;
+    this.type = type;
+    this.now = time.now;
+    this.startedAt = time.monotonic;
+    this.progressAt = time.monotonic;
+    this.epoch = entry.epoch;
+    this.generation = entry.generation;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#dead !== undefined && !this.#controller.signal.aborted) this.#controller.abort(this.#dead);
+    return this.#controller.signal;
+  }
+
+  /** @throws AosError TURN_ABORTED once the attempt has ended. */
+  assertAlive(): void {
+    if (this.#dead !== undefined) throw this.#dead;
+  }
+
+  get isDead(): boolean {
+    return this.#dead !== undefined;
+  }
+
+  /** Registers what settles the attempt when it is aborted from outside. */
+  onAbort(run: (error: AosError) => void): void {
+    this.#onAbort = run;
+  }
+
+  abort(error: AosError): void {
+    if (this.#dead !== undefined) return;
+    this.#dead = error;
+    this.#controller?.abort(error);
+    this.#onAbort?.(error);
+  }
+
+  /** Makes the context dead without settling anything: the attempt has ended by itself. */
+  end(): void {
+    this.#dead ??= new AosError("TURN_ABORTED", `the turn of envelope ${this.mail.envelope.id} is over; its context is dead`);
+  }
+}

@@ -1,0 +1,73 @@
+import type { Calendar } from "./calendar.ts";
+import type { Clock, Entropy, Hasher } from "./clock.ts";
+import type { Committer } from "./committer.ts";
+import type { AosError } from "./errors.ts";
+import type { Limits } from "./limits.ts";
+import type { TypeRegistry } from "./types.ts";
+import type { Commit, JournalWrite, Store } from "./store.ts";
+
+/** What the kernel's surroundings must bring. */
+export interface Platform {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly hasher: Hasher;
+  readonly calendar: Calendar;
+  readonly limits: Limits;
+  /** What happens inside, for logs; never with payloads. */
+  readonly report: (event: KernelEvent) => void;
+}
+
+/** Something worth a log line or a metric. */
+export type KernelEvent =
+  | { readonly event: "store.failed"; readonly error: AosError }
+  | { readonly event: "store.recovered" }
+  | { readonly event: "turn.failed"; readonly agent: string; readonly envelope: string; readonly attempt: number; readonly error: AosError }
+  | { readonly event: "turn.aborted"; readonly agent: string; readonly envelope: string; readonly error: AosError }
+  | { readonly event: "agent.quarantined"; readonly agent: string; readonly reason: string }
+  | { readonly event: "agent.moved"; readonly agent: string; readonly from: string; readonly to: string }
+  | { readonly event: "effect.in-doubt"; readonly agent: string; readonly effect: string; readonly name: string }
+  | { readonly event: "breaker"; readonly name: string; readonly state: string }
+  | { readonly event: "chain.cut"; readonly agent: string; readonly chain: string; readonly why: string }
+  | { readonly event: "restart.wanted"; readonly agent: string; readonly reason: string };
+
+/** The parts that every piece of the kernel shares. */
+export interface Core extends Platform {
+  readonly types: TypeRegistry;
+  readonly committer: Committer;
+  readonly numbers: Numbers;
+  /** Rows that became durable, in order. */
+  readonly published: (rows: readonly JournalWrite[], address: string) => void;
+}
+
+const SEQ_BLOCK = 100_000;
+
+/** Hands out the numbers that must never come twice. */
+export class Numbers {
+  agentNo: number;
+  journalId: number;
+  #seq: number;
+  #reserved: number;
+  readonly #reserve: (commit: Commit) => void;
+
+  constructor(
+    start: { readonly agentNo: number; readonly journalId: number; readonly seq: number },
+    reserve: (commit: Commit) => void,
+  ) {
+    this.agentNo = start.agentNo;
+    this.journalId = start.journalId;
+    this.#seq = start.seq;
+    this.#reserved = start.seq;
+    this.#reserve = reserve;
+  }
+
+  /** The next seq. Blocks are reserved ahead in the store, so that a crash skips numbers instead of repeating them. */
+  seq(): number {
+    if (this.#seq + SEQ_BLOCK / 2 >= this.#reserved) {
+      this.#reserved += SEQ_BLOCK;
+      this.#reserve({ facts: { seq: String(this.#reserved) } });
+    }
+    this.#seq += 1;
+    return this.#seq;
+  }
+}

@@ -1,0 +1,118 @@
+import type { Attempt } from "./attempt.ts";
+import type { Breakers } from "./breakers.ts";
+import type { Clock, Entropy } from "./clock.ts";
+import type { EffectCall, EffectType } from "./contract/messages.ts";
+import { validate } from "./contract/schema.ts";
+import { AosError, isAosError, toAosError } from "./errors.ts";
+import { isRetryWorthwhile, retryDelay } from "./retry.ts";
+
+const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS_MAX = 600_000;
+
+/** What a call needs of its surroundings. */
+export interface Caller {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly attempt: Attempt;
+  readonly breaker: string | undefined;
+  readonly breakers: Breakers;
+}
+
+/**
+ * Calls the outside: reconciles first where asked to, retries as the effect's own policy says, each try under a
+ * deadline. The breaker learns of each try.
+ */
+export async function runEffect(
+  caller: Caller,
+  type: EffectType,
+  input: unknown,
+  key: string,
+  isUnknown: boolean,
+): Promise<unknown> {
+  const { spec } = type;
+  if (isUnknown && spec.reconcile !== undefined) {
+    const reconcile = spec.reconcile;
+    const answer = await deadline(caller, type, key, (call) => reconcile(input, call));
+    if (answer.happened === "unknown") {
+      throw new AosError("EFFECT_IN_DOUBT", `the outside does not know whether effect ${type.name} happened`);
+    }
+    if (answer.happened) return checked(type, answer.output);
+  }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await once(caller, type, input, key);
+    } catch (thrown) {
+      const policy = spec.retry;
+      const isLast = policy === undefined || attempt >= policy.attempts || (spec.repeat ?? "never") === "never";
+      if (isLast || caller.attempt.isDead || !isRetryWorthwhile(policy, thrown)) throw thrown;
+      await sleep(caller, retryDelay(policy, attempt, caller.entropy.random()));
+      caller.attempt.assertAlive();
+    }
+  }
+}
+
+async function once(caller: Caller, type: EffectType, input: unknown, key: string): Promise<unknown> {
+  const { breaker, breakers } = caller;
+  try {
+    const output = await deadline(caller, type, key, (call) => type.spec.run(input, call));
+    if (breaker !== undefined) breakers.succeeded(breaker);
+    return await checked(type, output);
+  } catch (thrown) {
+    if (breaker !== undefined) {
+      if (caller.attempt.isDead) breakers.left(breaker);
+      // A final answer shows that the outside is there.
+      else if (isAosError(thrown) && !thrown.retryable) breakers.succeeded(breaker);
+      else breakers.failed(breaker);
+    }
+    throw toAosError(thrown, "EFFECT_FAILED");
+  }
+}
+
+async function checked(type: EffectType, output: unknown): Promise<unknown> {
+  try {
+    return await validate(type.output, output, `output of effect ${type.name}`);
+  } catch (thrown) {
+    // The call happened; only what it answered is unusable, and calling again would not mend that.
+    throw new AosError("EFFECT_FAILED", toAosError(thrown).message, { cause: thrown, retryable: false });
+  }
+}
+
+async function deadline<T>(
+  caller: Caller,
+  type: EffectType,
+  key: string,
+  run: (call: EffectCall) => T | Promise<T>,
+): Promise<T> {
+  const { attempt, clock } = caller;
+  const timeoutMs = Math.min(type.spec.timeoutMs ?? TIMEOUT_MS, TIMEOUT_MS_MAX);
+  const own = new AbortController();
+  const outer = attempt.signal;
+  const late = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    own.abort(outer.reason);
+    late.reject(toAosError(outer.reason, "TURN_ABORTED"));
+  };
+  const cancel = clock.at(clock.now() + timeoutMs, () => {
+    const error = new AosError("EFFECT_TIMEOUT", `effect ${type.name} did not answer within ${timeoutMs} ms`, { details: { effect: type.name, timeoutMs } });
+    own.abort(error);
+    late.reject(error);
+  });
+  outer.addEventListener("abort", onAbort, { once: true });
+  const progress = (): void => void (attempt.progressAt = clock.monotonic());
+  // A call may legitimately last as long as its own deadline says.
+  attempt.patientUntil = clock.monotonic() + timeoutMs + 1_000;
+  try {
+    return await Promise.race([run({ idempotencyKey: key, signal: own.signal, progress }), late.promise]);
+  } finally {
+    cancel();
+    outer.removeEventListener("abort", onAbort);
+    attempt.patientUntil = 0;
+    progress();
+  }
+}
+
+function sleep(caller: Caller, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    caller.clock.at(caller.clock.now() + ms, resolve);
+  });
+}
