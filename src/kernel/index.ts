@@ -21,3 +21,6 @@ export type { AgentFilter, AgentListing, AgentRow, AgentStatus, Commit, DeadRow,
 export { applyDelta, encodeDelta, encodeFull, isFull } from "./delta.ts";
 export { type Limits, LIMITS } from "./limits.ts";
 export type { Cause, EffectNote, ErrorNote, Outcome, RecordKind, TurnRecord } from "./record.ts";
+export type { Ack, Arrival } from "./intake.ts";
+export type { LoadableAgent } from "./types.ts";
+export type { AgentInfo, AgentSelection, AgentState, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
