@@ -130,6 +130,13 @@ export class Agenda {
 
   /** Mail whose time has come joins its mailbox. */
   async #join(row: MailRow): Promise<void> {
+    if (row.attempts === 0 && row.parked === undefined && row.timer === undefined) {
+      const until = this.quietUntil(row.agent, (JSON.parse(row.head) as Envelope).name, this.#core.clock.now());
+      if (until !== undefined) {
+        await this.#core.committer.write({ mailSet: [{ seq: row.seq, dueAt: until, parked: null, attempts: 0, marked: row.marked }] });
+        return;
+      }
+    }
     await this.#core.committer.write({ mailSet: [{ seq: row.seq, dueAt: null, parked: null, attempts: row.attempts, marked: row.marked }] });
     const entry = this.#directory.cachedNo(row.agent);
     if (entry !== undefined && !entry.isStale) {
@@ -195,6 +202,8 @@ export class Agenda {
     if (mails.length > 0) this.#ready(entry.no);
   }
 
+  /** Until when a debounced event waits on, since its burst goes on. */
+  quietUntil: (agent: number, event: string, now: number) => number | undefined = () => undefined;
   /** Told that a tick's overlap policy ends the attempt in flight. */
   onCancel: (entry: AgentEntry) => void = () => undefined;
 }

@@ -22,6 +22,7 @@ export class Committer {
   readonly #clock: Clock;
   readonly #batchMax: number;
   readonly #onFailure: (error: AosError) => void;
+  readonly #onCommit: (units: number) => void;
   #queue: Pending[] = [];
   #isScheduled = false;
   #isFlushing = false;
@@ -30,12 +31,13 @@ export class Committer {
   constructor(
     store: Store,
     clock: Clock,
-    options: { readonly batchMax: number; readonly onFailure: (error: AosError) => void },
+    options: { readonly batchMax: number; readonly onFailure: (error: AosError) => void; readonly onCommit: (units: number) => void },
   ) {
     this.#store = store;
     this.#clock = clock;
     this.#batchMax = options.batchMax;
     this.#onFailure = options.onFailure;
+    this.#onCommit = options.onCommit;
   }
 
   /** Units that wait for the next commit. */
@@ -101,6 +103,7 @@ export class Committer {
     }
     this.#isFlushing = false;
     if (failure !== undefined) this.#onFailure(failure);
+    else if (units.length > 0) this.#onCommit(units.length);
     for (let at = 0; at < written.length; at++) written[at]?.settled(failure ?? outcomes[at], failure !== undefined);
     for (const pending of needless) pending.settled(undefined, false);
     if (this.#queue.length > 0) this.#schedule();

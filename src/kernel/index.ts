@@ -24,3 +24,10 @@ export type { Cause, EffectNote, ErrorNote, Outcome, RecordKind, TurnRecord } fr
 export type { Ack, Arrival } from "./intake.ts";
 export type { LoadableAgent } from "./types.ts";
 export type { AgentInfo, AgentSelection, AgentState, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
+export { Kernel, type KernelOptions } from "./kernel.ts";
+export type { KernelEvent, Platform } from "./core.ts";
+export { BREAKER_POLICY, type BreakerPolicy, type BreakerState } from "./breakers.ts";
+export type { GateCall, Guard } from "./gate.ts";
+export { canonicalJson, utf8Length } from "./json.ts";
+export { PRIORITY_DEFAULT, PRIORITY_MAX } from "./envelope.ts";
+export { readRecord } from "./record.ts";

@@ -181,7 +181,9 @@ export class Intake {
 
   #unit(arriving: Arriving): Commit {
     arriving.mail.stored = true;
-    return { mailIn: [arriving.row()] };
+    const { envelope, seq, digest = 0 } = arriving.mail;
+    const dedupe = envelope.dedupe === undefined ? undefined : { rows: [{ hash: envelope.dedupe, id: envelope.id, seq, digest, at: envelope.at }] };
+    return { mailIn: [arriving.row()], dedupe };
   }
 
   /** Nobody was told that it is in: it must not be handled either. */

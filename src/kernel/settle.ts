@@ -33,7 +33,7 @@ export interface SettleParts {
   /** Told when mail waits until a time. */
   readonly delayed: (dueAt: number) => void;
   /** Told what became of an envelope, once durable. */
-  readonly ended: (mail: Mail, body: RecordBody, reply: ReplyRow | undefined) => void;
+  readonly ended: (mail: Mail, body: RecordBody, reply: ReplyRow | undefined, row: JournalWrite | undefined) => void;
   /** Told that a unit did not commit: with the error where it was the unit's own fault. */
   readonly undone: (entry: AgentEntry, mail: Mail, error: AosError | undefined) => void;
   /** Moves schedules' next ticks forward with a turn. */
@@ -132,11 +132,11 @@ export class Settler {
     this.#write(entry, mail, attempt.others, {
       rows: [{ at: now, body }],
       commit,
-      onDurable: () => {
+      onDurable: (rows) => {
         parked.stored = true;
         if (!entry.isStale) entry.mailbox.park(parked, text);
         if (condition.until !== undefined) this.#parts.delayed(condition.until);
-        this.#parts.ended(mail, body, undefined);
+        this.#parts.ended(mail, body, undefined, rows.at(-1));
       },
     }, true);
     for (const other of attempt.others) entry.mailbox.add(other);
@@ -182,6 +182,7 @@ export class Settler {
       commit: { mailSet: [{ seq: mail.seq, dueAt, parked: null, attempts, marked: 0 }] },
       onDurable: (rows) => {
         this.#parts.delayed(dueAt);
+        this.#parts.ended(again, body, undefined, rows[0]);
         verdict?.onDurable?.(rows);
       },
     }, true);
@@ -214,7 +215,7 @@ export class Settler {
       commit,
       onDurable: (rows) => {
         this.#noteEnd(mail, body, reply, rows);
-        for (const other of attempt.others) this.#parts.ended(other, body, undefined);
+        for (const other of attempt.others) this.#parts.ended(other, body, undefined, rows.at(-1));
         if (attempt.spawns.length > 0) this.#parts.spawner.created(attempt.spawns);
         outbox.deliver(outgoing);
       },
@@ -263,7 +264,7 @@ export class Settler {
   #noteEnd(mail: Mail, body: RecordBody, reply: ReplyRow | undefined, rows: readonly JournalWrite[]): void {
     const id = rows.at(-1)?.id ?? 0;
     for (const [hash] of body.dedupe ?? []) this.#parts.dedupe.journaled(hash, id);
-    this.#parts.ended(mail, body, reply);
+    this.#parts.ended(mail, body, reply, rows.at(-1));
   }
 
   #checkState(attempt: Attempt, draft: unknown): string | Promise<string> {

@@ -174,8 +174,8 @@ export interface Commit {
   readonly ledger?: readonly LedgerOp[] | undefined;
   readonly subscribe?: readonly SubscriptionRow[] | undefined;
   readonly unsubscribe?: readonly { readonly agent: number; readonly pattern?: string | undefined }[] | undefined;
-  /** Dedupe rows that leave memory, and the journal id up to which all are stored. */
-  readonly dedupe?: { readonly rows: readonly DedupeRow[]; readonly upTo: number } | undefined;
+  /** Dedupe rows to keep (one that is there stays), and the journal id up to which all are stored, where it moves. */
+  readonly dedupe?: { readonly rows: readonly DedupeRow[]; readonly upTo?: number | undefined } | undefined;
   /** Named facts of the whole system. */
   readonly facts?: Readonly<Record<string, string>> | undefined;
 }

@@ -1,0 +1,496 @@
+import { DEFAULT_TENANT, formatAddress, parseAddress } from "./address.ts";
+import { Agenda } from "./agenda.ts";
+import type { AgentInfo, AgentSelection, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
+import type { Attempt } from "./attempt.ts";
+import { BREAKER_POLICY, Breakers } from "./breakers.ts";
+import { Committer } from "./committer.ts";
+import type { ContextParts } from "./context.ts";
+import { type Core, Numbers, type Platform } from "./core.ts";
+import { Counters } from "./counters.ts";
+import { DedupeTail } from "./dedupe.ts";
+import { Directory } from "./directory.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import type { AgentEntry } from "./entry.ts";
+import { AosError } from "./errors.ts";
+import { Feed } from "./feed.ts";
+import { Gate } from "./gate.ts";
+import { type Ack, type Arrival, Intake } from "./intake.ts";
+import { Letters } from "./letters.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import { Liveness } from "./liveness.ts";
+import type { Mail } from "./mailbox.ts";
+import { runQuery } from "./queries.ts";
+import { Outbox } from "./outbox.ts";
+import { Outcomes } from "./outcomes.ts";
+import { Publisher } from "./publisher.ts";
+import { Reader } from "./reader.ts";
+import { readRecord, type RecordBody, type TurnRecord } from "./record.ts";
+import { isFinal, Replies } from "./replies.ts";
+import { Routing } from "./routing.ts";
+import { Runner, type Watch } from "./runner.ts";
+import { ScheduleDesk } from "./schedule-desk.ts";
+import { Settler } from "./settle.ts";
+import { Spawner } from "./spawner.ts";
+import { readState } from "./migrate.ts";
+import type { Commit, EffectState, JournalRow, JournalWrite, Store } from "./store.ts";
+import { Supervision } from "./supervision.ts";
+import { Tally } from "./tally.ts";
+import { describeContract, type LoadableAgent, TypeRegistry } from "./types.ts";
+import { shortAddress } from "./views.ts";
+
+/** What a kernel is made with, beside its platform. */
+export interface KernelOptions {
+  /** The node's name, shown in lists. */
+  readonly node: string;
+  /** A digest of the code that is loaded: part of every revision. */
+  readonly codeVersion: string;
+  /** Told which agent's code runs; 0 for none. */
+  readonly watch?: Watch | undefined;
+  /** Agents that blocked the event loop until the process was ended, since the last start. */
+  readonly blamed?: readonly string[] | undefined;
+  readonly commandWaitMs: number;
+}
+
+const STORE_RETRY_MS = 1_000;
+const HOUSEKEEPING_MS = 3_600_000;
+const PRUNE_ROWS = 2_000;
+
+/** The kernel: it wires its parts and answers for them. */
+export class Kernel implements KernelApi {
+  readonly #core: Core;
+  readonly #options: KernelOptions;
+  readonly #directory: Directory;
+  readonly #dedupe: DedupeTail;
+  readonly #intake: Intake;
+  readonly #agenda: Agenda;
+  readonly #dispatcher: Dispatcher;
+  readonly #lifecycle: Lifecycle;
+  readonly #letters: Letters;
+  readonly #replies: Replies;
+  readonly #liveness: Liveness;
+  readonly #reader: Reader;
+  readonly #desk: ScheduleDesk;
+  readonly #publisher: Publisher;
+  readonly #routing: Routing;
+  readonly #feed: Feed;
+  readonly #tally: Tally;
+  readonly #outcomes = new Outcomes();
+  readonly #supervision: Supervision;
+  readonly #settler: Settler;
+  #isStoreDown = false;
+  #housekeeping: (() => void) | undefined;
+  #sinceFlush = 0;
+  /** The gate of effects; later services hook into it. */
+  readonly gate: Gate;
+
+  /** Opens a store and takes up what it holds. Nothing runs until `start`. */
+  static async open(platform: Platform, options: KernelOptions): Promise<Kernel> {
+    const opened = await platform.store.open();
+    const kernel = new Kernel(platform, options, opened);
+    await kernel.#recall(opened.dedupeUpTo);
+    return kernel;
+  }
+
+  private constructor(platform: Platform, options: KernelOptions, opened: Awaited<ReturnType<Store["open"]>>) {
+    this.#options = options;
+    const { limits, store } = platform;
+    const source = platform.clock;
+    // Time never goes behind what is stored, even where the machine's clock does.
+    const clock = { now: () => Math.max(source.now(), opened.lastAt), monotonic: () => source.monotonic(), at: source.at.bind(source), soon: source.soon.bind(source) };
+    const types = new TypeRegistry(platform.hasher, platform.calendar, options.codeVersion);
+    const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#storeFailed(error), onCommit: (units) => this.#committed(units) });
+    const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) =>
+      committer.push({ build: () => commit, settled: () => undefined }),
+    );
+    const core: Core = { ...platform, clock, types, committer, numbers, published: (rows) => this.#published(rows) };
+    this.#core = core;
+    this.#tally = new Tally();
+    this.#feed = new Feed(core, opened.lastJournalId);
+    this.#directory = new Directory(store, limits.cacheBytes);
+    this.#dedupe = new DedupeTail(store);
+    this.#dispatcher = new Dispatcher();
+    const wakeNo = (no: number): void => this.#dispatcher.wakeNo(no);
+    const wake = (entry: AgentEntry): void => this.#dispatcher.wake(entry);
+    this.#intake = new Intake(core, this.#directory, this.#dedupe, wake);
+    this.#agenda = new Agenda(core, this.#directory, wakeNo);
+    this.#routing = new Routing(core);
+    const counters = new Counters(store, types);
+    this.gate = new Gate(core, counters, new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state })));
+    const spawner = new Spawner(core, this.#directory, this.#agenda);
+    this.#replies = new Replies(core, this.#intake);
+    this.#letters = new Letters(core, this.#directory, wakeNo);
+    this.#lifecycle = new Lifecycle(core, this.#directory, spawner, wake);
+    this.#supervision = new Supervision(core, (entry, to, reason) => this.#escalate(entry, to, reason));
+    this.#desk = new ScheduleDesk(core, this.#directory, this.#agenda);
+    this.#reader = new Reader(core, this.#directory, options.node);
+    this.#publisher = new Publisher(core, this.#routing, this.#directory, this.#dedupe, wakeNo);
+    const delayed = (dueAt: number): void => this.#agenda.expect(dueAt);
+    const outbox = new Outbox(core, this.#directory, this.#dedupe, { ready: wakeNo, delayed });
+    this.#settler = new Settler({
+      core, directory: this.#directory, intake: this.#intake, dedupe: this.#dedupe, outbox, counters, spawner, supervision: this.#supervision,
+      next: wake, delayed,
+      ended: (mail, body, reply, row) => this.#ended(mail, body, row, reply),
+      undone: (entry, mail, error) => void this.#undone(entry, mail, error),
+      earlier: (attempt, commit) => this.#desk.earlier(attempt, commit),
+    });
+    const context: ContextParts = {
+      core, directory: this.#directory, gate: this.gate, routing: this.#routing,
+      ask: (attempt, target, name, input, timeoutMs) => this.#replies.ask(attempt, target, name, input, timeoutMs ?? limits.askDeadlineMs),
+      plannedAt: (entry, schedule) => this.#desk.plannedAt(entry, schedule),
+    };
+    const runner = new Runner(context, this.#settler, (attempt) => this.#dispatcher.ended(attempt), options.watch ?? (() => undefined));
+    runner.onAborted = (attempt, error) => this.#aborted(attempt, error);
+    this.#liveness = new Liveness(core, () => this.#dispatcher.inFlight);
+    this.#dispatcher.connect({
+      core, directory: this.#directory, counters, settler: this.#settler, runner, supervision: this.#supervision,
+      isSupported: (entry, type) => this.#isSupported(entry, type.contract.supervise?.dependsOn),
+      onStart: () => this.#liveness.watch(),
+    });
+    if (!opened.wasClean) this.#dispatcher.survivorsUpTo = opened.lastSeq;
+    this.#intake.onDelayed = delayed;
+    this.#intake.onDebounce = (entry, envelope) => this.#desk.debounce(entry, envelope.name, envelope.at);
+    this.#agenda.quietUntil = (no, event, now) => this.#desk.quietUntil(no, event, now);
+    this.#agenda.onCancel = (entry) => entry.attempt?.abort(new AosError("TIMEOUT", "the next tick of its schedule cancelled it", { details: { cancelled: true } }));
+    this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id);
+  }
+
+  /** Reads back the dedupe keys that were still in memory when the last process ended. */
+  async #recall(upTo: number): Promise<void> {
+    let after = upTo;
+    while (true) {
+      const rows: readonly JournalRow[] = await this.#core.store.journalAfter(after, 1_000);
+      for (const row of rows) {
+        after = row.id;
+        if (!row.body.includes('"dedupe":[')) continue;
+        for (const [hash, digest, seq, id] of (JSON.parse(row.body) as RecordBody).dedupe ?? []) {
+          this.#dedupe.add({ hash, digest, seq, id, at: row.at });
+          this.#dedupe.journaled(hash, row.id);
+        }
+      }
+      if (rows.length < 1_000) return;
+    }
+  }
+
+  async load(agent: LoadableAgent): Promise<void> {
+    const type = this.#core.types.load(agent);
+    const name = `type:${type.name}`;
+    const described = JSON.stringify(describeContract(type.contract));
+    const before = await this.#core.store.fact(name);
+    if (before === described) return;
+    await this.#core.committer.write({ facts: { [name]: described } });
+    if (before !== undefined) await this.#desk.replan(type);
+  }
+
+  /** Begins to work: mail that waits is dispatched, timers are armed. */
+  async start(): Promise<void> {
+    for (const address of this.#options.blamed ?? []) await this.#blame(address);
+    this.#agenda.isStopped = false;
+    this.#dispatcher.resume();
+    for (const no of await this.#core.store.readyAgents()) this.#dispatcher.wakeNo(no);
+    this.#agenda.refresh();
+    this.#keepHouse();
+  }
+
+  /**
+   * Drains and closes: nothing new is accepted, turns in flight may finish within `drainMs`, what is pending is
+   * written, the store is marked clean.
+   */
+  async stop(drainMs: number): Promise<void> {
+    this.#intake.isClosed = true;
+    this.#dispatcher.isPaused = true;
+    this.#agenda.stop();
+    this.#housekeeping?.();
+    const { clock } = this.#core;
+    const until = clock.monotonic() + drainMs;
+    while (!this.#dispatcher.isIdle && clock.monotonic() < until) {
+      await new Promise<void>((resolve) => clock.at(clock.now() + 5, resolve));
+    }
+    for (const attempt of this.#dispatcher.inFlight) attempt.abort(new AosError("SHUTTING_DOWN", "the system shut down before the turn ended"));
+    this.#liveness.stop();
+    await this.#core.committer.drained();
+    await this.#core.store.close();
+  }
+
+  register(type: string, registration: Registration): Promise<{ readonly address: string; readonly created: boolean }> {
+    return this.#lifecycle.register(type, registration);
+  }
+
+  registerMany(type: string, registrations: readonly Registration[], progress?: (done: number) => void): Promise<{ readonly created: number; readonly existing: number }> {
+    return this.#lifecycle.registerMany(type, registrations, progress);
+  }
+
+  async move(address: string, move: Move, options?: { readonly reason?: string; readonly by?: string }): Promise<AgentInfo> {
+    const entry = await this.#lifecycle.move(full(address), move, options);
+    return this.#reader.agent(entry.address);
+  }
+
+  moveAll(selection: AgentSelection, move: Move, options: { readonly reason?: string; readonly by?: string } = {}): Promise<{ readonly moved: number; readonly refused: number }> {
+    return this.#lifecycle.moveAll(selection, move, options);
+  }
+
+  accept(arrival: Arrival): Promise<Ack> {
+    this.#tally.accepted++;
+    return this.#intake.accept(arrival);
+  }
+
+  async route(tenant: string, arrival: Omit<Arrival, "target">): Promise<readonly (Ack & { readonly agent: string })[]> {
+    const found = await this.#routing.accepting(tenant, arrival.name);
+    return Promise.all(found.map(async ({ address }) => ({ ...(await this.accept({ ...arrival, target: address })), agent: shortAddress(address) })));
+  }
+
+  publish(tenant: string, topic: string, arrival: Omit<Arrival, "target" | "kind">): Promise<{ readonly id: string; readonly receivers: number; readonly duplicate: boolean }> {
+    return this.#publisher.publish(tenant, topic, arrival);
+  }
+
+  command(arrival: Omit<Arrival, "kind">, waitMs: number = this.#options.commandWaitMs): Promise<CommandResult> {
+    return this.#replies.command({ ...arrival, target: full(arrival.target) }, waitMs);
+  }
+
+  reply(id: string): Promise<{ readonly output: unknown } | undefined> {
+    return this.#replies.reply(id);
+  }
+
+  async query(address: string, name: string, input: unknown): Promise<unknown> {
+    const entry = await this.#reader.entry(full(address));
+    return runQuery(this.#lifecycle.typeOf(entry.type), entry, name, input);
+  }
+
+  wake(address: string): Promise<Ack> {
+    return this.accept({ target: full(address), kind: "wake", name: "wake", source: "operator" });
+  }
+
+  async outcome(id: string, timeoutMs: number): Promise<TurnRecord | undefined> {
+    const known = this.#outcomes.wait(id, this.#core.clock, timeoutMs);
+    return known;
+  }
+
+  agents(selection: AgentSelection, page: { readonly cursor?: string | undefined; readonly limit?: number | undefined } = {}): Promise<Page<AgentInfo>> {
+    return this.#reader.agents(selection, page);
+  }
+
+  agent(address: string): Promise<AgentInfo> {
+    return this.#reader.agent(full(address));
+  }
+
+  async state(address: string): Promise<{ readonly state: unknown; readonly version: number; readonly turn: number }> {
+    const entry = await this.#reader.entry(full(address));
+    const type = this.#core.types.get(entry.type);
+    return { state: readState(type, entry), version: type?.contract.state.version ?? entry.durableVersion, turn: entry.turn };
+  }
+
+  journal(address: string, after = 0, limit = 100): Promise<readonly TurnRecord[]> {
+    return this.#reader.journal(full(address), after, limit);
+  }
+
+  stream(options: { readonly after?: number | undefined; readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly signal: AbortSignal }): AsyncIterable<TurnRecord> {
+    return this.#feed.follow({ ...options, agent: options.agent === undefined ? undefined : full(options.agent) });
+  }
+
+  lastRecord(): number {
+    return this.#feed.last;
+  }
+
+  async why(id: string): Promise<readonly TurnRecord[]> {
+    const rows = await this.#core.store.journalOf(id, 1_000);
+    return rows.map(readRecord).toReversed();
+  }
+
+  mailbox(address: string): Promise<readonly MailInfo[]> {
+    return this.#reader.mailbox(full(address));
+  }
+
+  deadLetters(filter: { readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly reason?: string | undefined }, page: { readonly cursor?: string | undefined; readonly limit?: number | undefined } = {}): Promise<Page<DeadLetterInfo>> {
+    return this.#reader.deadLetters(filter, page, (row) => this.#letters.info(row));
+  }
+
+  async deadLetter(id: string): Promise<DeadLetterInfo> {
+    return this.#letters.info(await this.#letters.find(id));
+  }
+
+  redrive(id: string, options: { readonly fresh?: boolean } = {}): Promise<{ readonly id: string; readonly agent: string }> {
+    return this.#letters.redrive(id, options.fresh === true);
+  }
+
+  async redriveAll(filter: { readonly agent?: string | undefined; readonly reason?: string | undefined }, options: { readonly fresh?: boolean } = {}): Promise<number> {
+    let count = 0;
+    for await (const id of this.#reader.deadIds(filter)) {
+      await this.#letters.redrive(id, options.fresh === true);
+      count++;
+    }
+    return count;
+  }
+
+  drop(id: string): Promise<void> {
+    return this.#letters.drop(id);
+  }
+
+  async effects(filter: { readonly state?: EffectState | undefined; readonly agent?: string | undefined; readonly limit?: number | undefined }): Promise<readonly EffectInfo[]> {
+    const agent = filter.agent === undefined ? undefined : (await this.#reader.entry(full(filter.agent))).no;
+    const rows = await this.#core.store.listEffects({ state: filter.state, agent, limit: filter.limit ?? 100 });
+    return Promise.all(rows.map((row) => this.#letters.effectInfo(row)));
+  }
+
+  async resolveEffect(id: string, resolution: Resolution): Promise<EffectInfo> {
+    return this.#letters.effectInfo(await this.#letters.resolve(id, resolution));
+  }
+
+  schedules(address?: string): Promise<readonly ScheduleInfo[]> {
+    return this.#desk.list(address === undefined ? undefined : full(address));
+  }
+
+  previewSchedule(address: string, name: string, count: number): Promise<readonly number[]> {
+    return this.#desk.preview(full(address), name, count);
+  }
+
+  async runSchedule(address: string, name: string): Promise<Ack> {
+    await this.#desk.spec(full(address), name);
+    return this.accept({ target: full(address), kind: "schedule", name, source: "operator" });
+  }
+
+  types(): readonly { readonly name: string; readonly revision: string; readonly contract: Readonly<Record<string, unknown>> }[] {
+    return this.#core.types.all().map(({ name, revision, contract }) => ({ name, revision, contract: describeContract(contract) }));
+  }
+
+  stats(): KernelStats {
+    const { turns, kinds, wasted, accepted, duplicates, commits, units, effects } = this.#tally;
+    return {
+      turns, kinds, wakes: this.#dispatcher.wakes, wastedWakes: wasted, accepted, duplicates, commits, committedUnits: units, effects,
+      inFlight: this.#dispatcher.inFlight.size,
+      agentsInMemory: this.#directory.size,
+      queued: this.#dispatcher.queued,
+      storeIsDown: this.#isStoreDown,
+      breakers: this.gate.breakers.list(),
+    };
+  }
+
+  usage(): Promise<Readonly<Record<string, number>>> {
+    return this.#core.store.usage();
+  }
+
+  #ended(mail: Mail, body: RecordBody, row: JournalWrite | undefined, reply: { readonly id: string; readonly at: number; readonly body: string } | undefined): void {
+    this.#tally.count(body);
+    if (reply !== undefined) this.#replies.settle(reply);
+    if (row !== undefined && isFinal(body)) this.#outcomes.settle(mail.envelope.id, { ...row, address: mail.envelope.target });
+  }
+
+  #published(rows: readonly JournalWrite[]): void {
+    this.#feed.advance(rows.at(-1)?.id ?? 0);
+    if (++this.#sinceFlush < 256) return;
+    this.#sinceFlush = 0;
+    const batch = this.#dedupe.batch();
+    if (batch === undefined) return;
+    const commit: Commit = { dedupe: { rows: batch.rows, upTo: batch.upTo } };
+    this.#core.committer.push({ build: () => commit, settled: (error) => error === undefined && batch.done() });
+  }
+
+  #committed(units: number): void {
+    this.#tally.commits++;
+    this.#tally.units += units;
+  }
+
+  /** The store failed: nothing new starts until it may have recovered; nobody was told that anything is in. */
+  #storeFailed(error: AosError): void {
+    if (this.#isStoreDown) return;
+    this.#isStoreDown = true;
+    this.#dispatcher.isPaused = true;
+    this.#core.report({ event: "store.failed", error });
+    this.#probe();
+  }
+
+  #probe(): void {
+    const { clock, committer } = this.#core;
+    clock.at(clock.now() + STORE_RETRY_MS, () => {
+      if (this.#intake.isClosed) return;
+      committer.write({ facts: { probedAt: String(clock.now()) } }).then(
+        () => {
+          this.#isStoreDown = false;
+          this.#core.report({ event: "store.recovered" });
+          this.#dispatcher.resume();
+          void this.#rescan();
+        },
+        () => this.#probe(),
+      );
+    });
+  }
+
+  async #rescan(): Promise<void> {
+    for (const no of await this.#core.store.readyAgents()) this.#dispatcher.wakeNo(no);
+    this.#agenda.refresh();
+  }
+
+  /** A unit did not commit: its agent is read again; where the unit itself was at fault, its mail has failed once more. */
+  async #undone(entry: AgentEntry, mail: Mail, error: AosError | undefined): Promise<void> {
+    const now = await this.#directory.get(entry.address);
+    if (now === undefined) return;
+    if (error !== undefined) {
+      const [failed] = now.mailbox.takeWhere(1, ({ seq }) => seq === mail.seq);
+      const type = this.#core.types.get(now.type);
+      if (failed !== undefined && type !== undefined) this.#dispatcher.failed(now, type, failed, error);
+    }
+    this.#dispatcher.wake(now);
+  }
+
+  /** An attempt was aborted from outside. */
+  #aborted(attempt: Attempt, error: AosError): void {
+    const { entry, mail } = attempt;
+    for (const other of attempt.others) entry.mailbox.add(other);
+    if (error.code === "TURN_ABORTED" || error.details["cancelled"] === true) {
+      this.#settler.failed(attempt, error.code === "TURN_ABORTED" ? error : new AosError("REFUSED", error.message));
+      return;
+    }
+    // Killed, shut down, or its acceptance failed: the mail stays as it was.
+    if (error.code === "KILLED" || error.code === "SHUTTING_DOWN") entry.mailbox.add(mail);
+    this.#dispatcher.wake(entry);
+  }
+
+  #escalate(entry: AgentEntry, to: string, reason: string): void {
+    const { tenant, type, id } = parseAddress(to, entry.tenant);
+    const arrival: Arrival = {
+      target: formatAddress(type, id, tenant),
+      kind: "event",
+      name: "aos.agent.failed",
+      source: entry.address,
+      data: { agent: shortAddress(entry.address), reason, at: this.#core.clock.now() },
+    };
+    this.accept(arrival).catch((error: unknown) => {
+      this.#core.report({ event: "agent.quarantined", agent: to, reason: `could not be told of ${entry.address}: ${String(error)}` });
+    });
+  }
+
+  async #blame(address: string): Promise<void> {
+    const entry = await this.#directory.get(address);
+    const type = entry === undefined ? undefined : this.#core.types.get(entry.type);
+    if (entry === undefined || type === undefined) return;
+    const verdict = this.#supervision.crashed(entry, type, "it blocked the event loop", this.#core.clock.now());
+    await this.#dispatcher.writeVerdict(entry, verdict);
+  }
+
+  /** Whether everything that an agent depends on can run; where not, its mail waits. */
+  #isSupported(entry: AgentEntry, dependsOn: readonly string[] | undefined): boolean {
+    if (dependsOn === undefined || dependsOn.length === 0) return true;
+    return dependsOn.every((to) => {
+      const { tenant, type, id } = parseAddress(to, entry.tenant);
+      const found = this.#directory.get(formatAddress(type, id, tenant));
+      return found !== undefined && !(found instanceof Promise) && found.status === "initialized" && this.#core.types.get(found.type) !== undefined;
+    });
+  }
+
+  #keepHouse(): void {
+    const { clock, limits, store } = this.#core;
+    this.#housekeeping = clock.at(clock.now() + HOUSEKEEPING_MS, () => {
+      const now = clock.now();
+      const prune = async (): Promise<void> => {
+        const isMore = await store.prune({ now, journalBefore: now - limits.journalMs, repliesBefore: now - limits.replyMs, dedupeBefore: now - limits.dedupeMs }, PRUNE_ROWS);
+        if (isMore && !this.#intake.isClosed) clock.at(clock.now() + 50, () => void prune().catch(() => undefined));
+      };
+      void prune().catch(() => undefined);
+      this.#keepHouse();
+    });
+  }
+}
+
+function full(address: string): string {
+  const { tenant, type, id } = parseAddress(address, DEFAULT_TENANT);
+  return formatAddress(type, id, tenant);
+}
+
