@@ -1,5 +1,6 @@
 // Runs AOS in a child process under Node 24, hands signals on, and starts it again when it asks for that.
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** The exit code with which AOS asks to be started again. */
@@ -77,14 +78,18 @@ function start({ node, main, args, isSource, isSupervised }) {
  */
 function ended(child) {
   let isAnnounced = false;
+  /** @type {string | undefined} */
+  let verdict;
   child.on("message", (message) => {
     if (isRestartWanted(message)) isAnnounced = true;
+    // A watchdog that ends a blocked process cannot use the channel: it leaves its verdict in this file.
+    if (isWatchdog(message)) verdict = message.path;
   });
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     // "close" rather than "exit": an announcement sent just before death is still in the channel then.
     child.once("close", (code, signal) => {
-      const wantsRestart = code === RESTART_CODE || (signal === "SIGKILL" && isAnnounced);
+      const wantsRestart = code === RESTART_CODE || (signal === "SIGKILL" && (isAnnounced || (verdict !== undefined && existsSync(verdict))));
       resolve({ code, signal, wantsRestart });
     });
   });
@@ -97,6 +102,21 @@ function isRestartWanted(message) {
     message !== null &&
     "type" in message &&
     message.type === "restart-wanted"
+  );
+}
+
+/**
+ * @param {unknown} message
+ * @returns {message is { type: "watchdog", path: string }}
+ */
+function isWatchdog(message) {
+  return (
+    typeof message === "object" &&
+    message !== null &&
+    "type" in message &&
+    message.type === "watchdog" &&
+    "path" in message &&
+    typeof message.path === "string"
   );
 }
 

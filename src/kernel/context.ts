@@ -11,8 +11,9 @@ import { AosError } from "./errors.ts";
 import type { Gate } from "./gate.ts";
 import { checkPriority } from "./intake.ts";
 import { toJson, utf8Length } from "./json.ts";
-import type { Routing } from "./routing.ts";
+import { type Routing, wrapMessage } from "./routing.ts";
 import { seededRandom, uuidOfHash } from "./seeded.ts";
+import { TOPIC_MESSAGE } from "./topics.ts";
 import type { LoadedType } from "./types.ts";
 
 /** What a context needs of the kernel. */
@@ -97,7 +98,12 @@ export class Context {
     this.#attempt.assertAlive();
     const text = this.#payload(type, data);
     const found = await this.#parts.routing.subscribed(this.#attempt.entry.tenant, topic, type.name, JSON.parse(text));
-    for (const { no, address } of found) this.#draft({ agent: no, address, ...this.#event(type, text, {}) }, false);
+    const id = this.uuid();
+    for (const { no, address, isWrapped } of found) {
+      const plain = this.#event(type, text, {});
+      const event = isWrapped === true ? { ...plain, name: TOPIC_MESSAGE, version: undefined, data: wrapMessage(topic, type.name, text, id) } : plain;
+      this.#draft({ agent: no, address, ...event }, false);
+    }
     return found.length;
   }
 

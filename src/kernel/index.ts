@@ -31,3 +31,4 @@ export type { GateCall, Guard } from "./gate.ts";
 export { canonicalJson, utf8Length } from "./json.ts";
 export { PRIORITY_DEFAULT, PRIORITY_MAX } from "./envelope.ts";
 export { readRecord } from "./record.ts";
+export { TOPIC_MESSAGE } from "./topics.ts";

@@ -35,6 +35,7 @@ import { readState } from "./migrate.ts";
 import type { Commit, EffectState, JournalRow, JournalWrite, Store } from "./store.ts";
 import { Supervision } from "./supervision.ts";
 import { Tally } from "./tally.ts";
+import { checkPattern } from "./topics.ts";
 import { describeContract, type LoadableAgent, TypeRegistry } from "./types.ts";
 import { shortAddress } from "./views.ts";
 
@@ -47,7 +48,7 @@ export interface KernelOptions {
   /** Told which agent's code runs; 0 for none. */
   readonly watch?: Watch | undefined;
   /** Agents that blocked the event loop until the process was ended, since the last start. */
-  readonly blamed?: readonly string[] | undefined;
+  readonly blamed?: readonly number[] | undefined;
   readonly commandWaitMs: number;
 }
 
@@ -183,7 +184,7 @@ export class Kernel implements KernelApi {
 
   /** Begins to work: mail that waits is dispatched, timers are armed. */
   async start(): Promise<void> {
-    for (const address of this.#options.blamed ?? []) await this.#blame(address);
+    for (const no of this.#options.blamed ?? []) await this.#blame(no);
     this.#agenda.isStopped = false;
     this.#dispatcher.resume();
     for (const no of await this.#core.store.readyAgents()) this.#dispatcher.wakeNo(no);
@@ -240,6 +241,19 @@ export class Kernel implements KernelApi {
 
   publish(tenant: string, topic: string, arrival: Omit<Arrival, "target" | "kind">): Promise<{ readonly id: string; readonly receivers: number; readonly duplicate: boolean }> {
     return this.#publisher.publish(tenant, topic, arrival);
+  }
+
+  /** Subscribes an agent to a topic pattern; `*` as event takes all, wrapped. Asking again changes nothing. */
+  async subscribe(address: string, pattern: string, event: string, where?: Readonly<Record<string, string | number | boolean | null>>): Promise<void> {
+    checkPattern(pattern);
+    const entry = await this.#reader.entry(full(address));
+    const filter = where === undefined ? undefined : JSON.stringify(where);
+    await this.#core.committer.write({ unsubscribe: [{ agent: entry.no, pattern }], subscribe: [{ tenant: entry.tenant, pattern, agent: entry.no, event, filter }] });
+  }
+
+  async unsubscribe(address: string, pattern: string): Promise<void> {
+    const entry = await this.#reader.entry(full(address));
+    await this.#core.committer.write({ unsubscribe: [{ agent: entry.no, pattern }] });
   }
 
   command(arrival: Omit<Arrival, "kind">, waitMs: number = this.#options.commandWaitMs): Promise<CommandResult> {
@@ -363,6 +377,11 @@ export class Kernel implements KernelApi {
     };
   }
 
+  /** Writes a unit of a service that stands on the kernel. */
+  write(commit: Pick<Commit, "ledger">): Promise<void> {
+    return this.#core.committer.write(commit);
+  }
+
   usage(): Promise<Readonly<Record<string, number>>> {
     return this.#core.store.usage();
   }
@@ -457,8 +476,8 @@ export class Kernel implements KernelApi {
     });
   }
 
-  async #blame(address: string): Promise<void> {
-    const entry = await this.#directory.get(address);
+  async #blame(no: number): Promise<void> {
+    const entry = await this.#directory.getNo(no);
     const type = entry === undefined ? undefined : this.#core.types.get(entry.type);
     if (entry === undefined || type === undefined) return;
     const verdict = this.#supervision.crashed(entry, type, "it blocked the event loop", this.#core.clock.now());

@@ -6,7 +6,8 @@ import { AosError } from "./errors.ts";
 import { type Arrival, checkPriority, mailRow } from "./intake.ts";
 import { digest53, toJson, utf8Length } from "./json.ts";
 import type { Mail } from "./mailbox.ts";
-import type { Routing } from "./routing.ts";
+import { type Routing, wrapMessage } from "./routing.ts";
+import { TOPIC_MESSAGE } from "./topics.ts";
 
 /** Publications from outside: every subscriber's mailbox gets its copy in one commit, or none does. */
 export class Publisher {
@@ -43,7 +44,13 @@ export class Publisher {
     }
     const receivers = await this.#routing.subscribed(tenant, topic, arrival.name, JSON.parse(text));
     const at = this.#core.clock.now();
-    const mails = receivers.map(({ no, address }) => ({ no, address, mail: this.#mail(arrival, id, address, source, sender, text, at) }));
+    const mails = receivers.map(({ no, address, isWrapped }) => ({
+      no,
+      address,
+      mail: isWrapped === true
+        ? this.#mail({ ...arrival, name: TOPIC_MESSAGE }, id, address, source, sender, wrapMessage(topic, arrival.name, text, id), at)
+        : this.#mail(arrival, id, address, source, sender, text, at),
+    }));
     const row = hash === undefined ? undefined : { hash, id, seq: this.#core.numbers.seq(), digest, at };
     const writing = this.#core.committer.write({
       mailIn: mails.map(({ no, mail }) => mailRow(mail, no)),

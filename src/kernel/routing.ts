@@ -7,6 +7,13 @@ import { checkTopic, matchesFilter, matchesTopic } from "./topics.ts";
 export interface Receiver {
   readonly no: number;
   readonly address: string;
+  /** Whether it subscribed to all events of the topic, hence gets them wrapped. */
+  readonly isWrapped?: boolean | undefined;
+}
+
+/** What a subscriber to all events of a topic gets. */
+export function wrapMessage(topic: string, type: string, text: string, id: string): string {
+  return `{"topic":${JSON.stringify(topic)},"type":${JSON.stringify(type)},"id":${JSON.stringify(id)},"data":${text}}`;
 }
 
 const PAGE = 1_000;
@@ -42,11 +49,12 @@ export class Routing {
     for (const pattern of await this.#core.store.patterns(tenant)) {
       if (!matchesTopic(pattern, topic)) continue;
       for (const row of await this.#core.store.subscribers(tenant, pattern)) {
-        if (row.event !== event || found.has(row.agent) || !matchesFilter(row.filter, data)) continue;
+        const isWrapped = row.event === "*";
+        if ((!isWrapped && row.event !== event) || found.has(row.agent) || !matchesFilter(row.filter, data)) continue;
         const agent: MaybePromise<{ address: string; status: string } | undefined> = this.#core.store.agentByNo(row.agent);
         const settled = agent instanceof Promise ? await agent : agent;
         if (settled === undefined || settled.status === "terminated") continue;
-        found.set(row.agent, { no: row.agent, address: settled.address });
+        found.set(row.agent, { no: row.agent, address: settled.address, isWrapped });
         this.#bound(found.size, topic);
       }
     }

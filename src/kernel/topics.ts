@@ -1,5 +1,8 @@
 import { AosError } from "./errors.ts";
 
+/** The event under which a subscription to all events of a topic gets each: its data is {topic, type, data, id}. */
+export const TOPIC_MESSAGE = "aos.topic.message";
+
 const WORD = /^[A-Za-z0-9_-]+$/;
 const TOPIC_MAX = 200;
 

@@ -288,7 +288,7 @@ export const AOS_KEYS = defineConfig(
   },
   {
     prefix: "AOS_",
-    foreign: ["AOS_URL", "AOS_KEY", "AOS_TENANT", "AOS_CODE_VERSION", "AOS_REQUIRE", "AOS_TEST_*"],
+    foreign: ["AOS_URL", "AOS_LAUNCHER", "AOS_UPDATE_DOCS", "AOS_KEY", "AOS_TENANT", "AOS_CODE_VERSION", "AOS_REQUIRE", "AOS_TEST_*"],
   },
 );
 

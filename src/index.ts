@@ -1,0 +1,55 @@
+/**
+ * `aosjs`, the Agent Operating System: declare agents, boot a system, register once. Contracts and events flow in, turns and their records flow out.
+ * It never shows the parts behind it: adapters and stores are chosen by configuration.
+ */
+export {
+  type Ack,
+  type AgentClass,
+  type AgentInfo,
+  type AgentRef,
+  anything,
+  AosError,
+  type AosErrorCode,
+  type Budget,
+  command,
+  type Contract,
+  cron,
+  type Decision,
+  effect,
+  type EffectCall,
+  event,
+  every,
+  isAosError,
+  PurposeDrivenAgent,
+  query,
+  type ReceivedEvent,
+  type Reconciled,
+  refuse,
+  type RetryPolicy,
+  type SendOptions,
+  type StandardSchema,
+  state,
+  type Supervision,
+  type Tick,
+  type TurnContext,
+  type TurnRecord,
+} from "./kernel/index.ts";
+export { AOSConfig, type AosConfigOptions } from "./services/config/index.ts";
+export { EnvironmentService } from "./services/environment/index.ts";
+export {
+  AgentOperatingSystem,
+  BoundedQueue,
+  type BootOptions,
+  Bulkhead,
+  CircuitBreaker,
+  type EmitOptions,
+  Idempotency,
+  MessageBus,
+  type PlainEvent,
+  RateLimit,
+  retry,
+  StateMachine,
+  timeout,
+  type TopicHandler,
+  type TopicMessage,
+} from "./system/index.ts";

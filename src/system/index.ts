@@ -1,0 +1,12 @@
+/**
+ * The composition root: layered configuration flows in, a running system flows out. It is the only place that knows
+ * which adapter implements which port, and it never holds logic of its own beyond wiring.
+ */
+export { type AgentsFile, type FirstBoot, loadAgentsFile, type Webhook, type WebhookArrival, type WebhookRequest } from "./agents-file.ts";
+export { AgentOperatingSystem, type BootOptions, type EmitOptions, type PlainEvent, type Target } from "./aos.ts";
+export { InjectedClock, SystemClock } from "./clock.ts";
+export { SystemEntropy, systemHasher } from "./entropy.ts";
+export { MessageBus, type TopicHandler, type TopicMessage } from "./message-bus.ts";
+export { loadSettings, type SettingsSources } from "./settings.ts";
+export { verdictPath } from "./watchdog.ts";
+export { BoundedQueue, Bulkhead, CircuitBreaker, Idempotency, type IdempotencyGiven, RateLimit, retry, StateMachine, timeout } from "./reliability.ts";

@@ -1,0 +1,40 @@
+import { checkRetryPolicy, type Limits, LIMITS } from "../kernel/index.ts";
+import type { AosSettings } from "../services/config/index.ts";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** The kernel's limits as the configuration sets them. */
+export function limitsOf(config: AosSettings): Limits {
+  return {
+    ...LIMITS,
+    payloadBytes: config.get("limits.payloadBytes"),
+    stateBytes: config.get("limits.stateBytes"),
+    messagesPerTurn: config.get("limits.messagesPerTurn"),
+    effectsPerTurn: config.get("limits.effectsPerTurn"),
+    mailboxDepth: config.get("limits.mailboxDepth"),
+    chainDepth: config.get("limits.chainDepth"),
+    chainTurns: config.get("limits.chainTurns"),
+    fanOut: config.get("limits.fanOut"),
+    concurrency: config.get("turn.concurrency"),
+    turnDeadlineMs: config.get("turn.deadlineMs"),
+    stuckTurns: config.get("turn.stuckMax"),
+    processCrashes: config.get("turn.crashesMax"),
+    askDeadlineMs: config.get("ask.deadlineMs"),
+    ageingMs: config.get("mailbox.ageingMs"),
+    retry: checkRetryPolicy({
+      attempts: config.get("retry.attempts"),
+      backoff: "exponential",
+      delayMs: config.get("retry.delayMs"),
+      factor: config.get("retry.factor"),
+      maxDelayMs: config.get("retry.maxDelayMs"),
+      jitter: "full",
+    }),
+    cacheBytes: config.get("cache.bytes"),
+    fullCopyEvery: config.get("journal.fullCopyEvery"),
+    commitBatch: config.get("commit.maxBatch"),
+    dedupeMs: config.get("dedupe.hours") * HOUR_MS,
+    journalMs: config.get("journal.days") * DAY_MS,
+    replyMs: config.get("command.replyHours") * HOUR_MS,
+  };
+}
