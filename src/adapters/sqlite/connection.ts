@@ -1,0 +1,43 @@
+import { DatabaseSync } from "node:sqlite";
+
+/** How a database is opened. */
+export interface ConnectionOptions {
+  /** A file, or `:memory:`. */
+  readonly path: string;
+  /** Pages of 4,096 bytes that the file may have; what goes beyond is DISK_FULL. Unbounded where left out. */
+  readonly maxPageCount?: number | undefined;
+  /** Pages kept in memory. */
+  readonly cachePages?: number | undefined;
+}
+
+const CACHE_PAGES = 4_096;
+/**
+ * Pages in the log until it is copied back. Agents that turn often overwrite their pages many times before, which
+ * then cost one write; a longer log would take longer to read after a crash.
+ */
+const LOG_PAGES = 4_000;
+
+/**
+ * Opens a database for one owner. `locking_mode=EXCLUSIVE` keeps the log's index in the heap: nothing is mapped from a
+ * disk that could be full, and no lock is taken per transaction.
+ */
+export function connect(options: ConnectionOptions): DatabaseSync {
+  const db = new DatabaseSync(options.path, { timeout: 1_000, enableForeignKeyConstraints: false });
+  try {
+    db.exec(`
+      PRAGMA page_size = 4096;
+      PRAGMA locking_mode = EXCLUSIVE;
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      PRAGMA temp_store = MEMORY;
+      PRAGMA cache_size = ${options.cachePages ?? CACHE_PAGES};
+      PRAGMA wal_autocheckpoint = ${LOG_PAGES};
+      PRAGMA journal_size_limit = 67108864;
+    `);
+    if (options.maxPageCount !== undefined) db.exec(`PRAGMA max_page_count = ${Math.trunc(options.maxPageCount)}`);
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+  return db;
+}

@@ -1,0 +1,26 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+
+/** Named facts of the whole system. */
+export class FactsTable {
+  readonly #put: StatementSync;
+  readonly #get: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    this.#put = db.prepare("INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+    this.#get = db.prepare("SELECT value FROM facts WHERE name = ?");
+  }
+
+  put(name: string, value: string): void {
+    this.#put.run(name, value);
+  }
+
+  get(name: string): string | undefined {
+    return (this.#get.get(name) as unknown as { value: string } | undefined)?.value;
+  }
+
+  /** A fact that is a number; 0 where it is absent. */
+  number(name: string): number {
+    const value = Number(this.get(name) ?? 0);
+    return Number.isFinite(value) ? value : 0;
+  }
+}
