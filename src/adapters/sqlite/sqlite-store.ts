@@ -22,6 +22,7 @@ import type { CensusRow } from "./agents-table.ts";
 import { connect, type ConnectionOptions } from "./connection.ts";
 import type { DeadFilter } from "./dead-table.ts";
 import type { EffectFilter } from "./effects-table.ts";
+import { IdleCheckpoint } from "./idle-checkpoint.ts";
 import { isDiskFault, isUnitFault, storeError, unitError } from "./faults.ts";
 import { prepareSchema } from "./schema.ts";
 import { isRisky, Tables } from "./tables.ts";
@@ -29,8 +30,14 @@ import { measureUsage } from "./usage.ts";
 
 /** Something about the store that its owner should log. */
 export type StoreNotice =
-  | { readonly event: "migrated"; readonly from: number; readonly to: number; readonly backup?: string | undefined }
-  | { readonly event: "reopened" };
+  | {
+      readonly event: "migrated";
+      readonly from: number;
+      readonly to: number;
+      readonly backup?: string | undefined;
+    }
+  | { readonly event: "reopened" }
+  | { readonly event: "checkpoint-failed"; readonly error: AosError };
 
 /** How a store is made. */
 export interface SqliteStoreOptions extends ConnectionOptions {
@@ -45,6 +52,7 @@ export class SqliteStore implements Store {
   readonly #options: SqliteStoreOptions;
   #db: DatabaseSync | undefined;
   #open: Tables | undefined;
+  #idle: IdleCheckpoint | undefined;
   /** After an I/O error only a new connection can tell what the disk holds. */
   #isDoubtful = false;
 
@@ -204,7 +212,11 @@ export class SqliteStore implements Store {
     return this.#read(({ ledger }) => ledger.get(cls, key));
   }
 
-  async ledgerList(cls: string, after: string | undefined, limit: number): Promise<readonly LedgerEntry[]> {
+  async ledgerList(
+    cls: string,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly LedgerEntry[]> {
     return this.#read(({ ledger }) => ledger.list(cls, after, limit));
   }
 
@@ -289,6 +301,7 @@ export class SqliteStore implements Store {
     try {
       const answer = work(tables);
       tables.commit.run();
+      this.#idle?.written();
       return answer;
     } catch (thrown) {
       // SQLite has rolled back by itself after some errors.
@@ -301,13 +314,28 @@ export class SqliteStore implements Store {
   #connect(): void {
     this.#db = connect(this.#options);
     const prepared = prepareSchema(this.#db, this.#options.path);
-    if (prepared.from > 0 && prepared.from < prepared.to) this.#options.onNotice?.({ event: "migrated", ...prepared });
+    if (prepared.from > 0 && prepared.from < prepared.to)
+      this.#options.onNotice?.({ event: "migrated", ...prepared });
     this.#open = new Tables(this.#db);
     this.#isDoubtful = false;
+    if (this.#options.path !== ":memory:")
+      this.#idle = new IdleCheckpoint(this.#db, this.#options.path, (thrown) =>
+        this.#checkpointFailed(thrown),
+      );
+  }
+
+  #checkpointFailed(thrown: unknown): void {
+    if (isDiskFault(thrown)) this.#isDoubtful = true;
+    this.#options.onNotice?.({
+      event: "checkpoint-failed",
+      error: storeError(thrown, "copying the log into the database"),
+    });
   }
 
   #disconnect(): void {
     const db = this.#db;
+    this.#idle?.stop();
+    this.#idle = undefined;
     this.#db = undefined;
     this.#open = undefined;
     if (db?.isOpen === true) db.close();
