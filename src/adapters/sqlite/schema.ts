@@ -2,9 +2,6 @@ import { rmSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { AosError } from "../../kernel/index.ts";
 
-/** The layout that this code writes. */
-export const SCHEMA_VERSION = 1;
-
 /** Takes the schema from the version of its place (counted from 1) to the next one. */
 export type Migration = (db: DatabaseSync) => void;
 

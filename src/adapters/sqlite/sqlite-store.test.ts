@@ -11,7 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { newAgent, journalRow, mailRow, pass } from "../../testing/store-rows.ts";
+import { spawnSync } from "node:child_process";
+import type { AgentRow, Commit, JournalWrite, MailRow, NewAgent } from "../../kernel/index.ts";
 import { storeConformance } from "../../testing/index.ts";
 import { prepareSchema } from "./schema.ts";
 import { SqliteStore } from "./index.ts";
@@ -23,6 +24,44 @@ function folder(): { readonly dir: string; readonly path: string } & Disposable 
     path: join(dir, "aos.db"),
     [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
   };
+}
+
+function journalRow(agent: number, id: number, turn: number, prev: number): JournalWrite {
+  return {
+    id,
+    prev,
+    agent,
+    turn,
+    at: 1_000 + id,
+    body: JSON.stringify({ cause: { id: `e${id}` } }),
+  };
+}
+
+function newAgent(no: number, change: Partial<AgentRow> = {}): NewAgent {
+  const row = {
+    no,
+    address: `default/thing/t${no}`,
+    status: "initialized",
+    turn: 1,
+    head: no,
+    epoch: 0,
+    stateVersion: 1,
+    state: "{}",
+    createdAt: 1,
+    lastAt: 0,
+  } as const;
+  return { row: { ...row, ...change }, journal: journalRow(no, no, 1, 0) };
+}
+
+function mailRow(seq: number, agent: number): MailRow {
+  return { seq, agent, priority: 5, attempts: 0, marked: 0, head: "{}", data: "1" };
+}
+
+async function pass(store: SqliteStore, ...units: readonly Commit[]): Promise<void> {
+  assert.deepEqual(
+    store.commit(units),
+    units.map(() => undefined),
+  );
 }
 
 storeConformance(
@@ -163,4 +202,44 @@ test("no file of a closed store is left but the database itself", async () => {
   assert.ok(existsSync(`${place.path}-wal`));
   await store.close();
   assert.ok(!existsSync(`${place.path}-wal`));
+});
+
+const WRITE_PAST_LIMIT = `
+  const { SqliteStore } = await import(process.argv[1]);
+  const told = [];
+  const store = new SqliteStore({ path: process.argv[2], onNotice: ({ event }) => told.push(event) });
+  await store.open();
+  const agent = (no, state) => ({ row: { no, address: "default/thing/t" + no, status: "initialized", turn: 1, head: no, epoch: 0, stateVersion: 1, state, createdAt: 1, lastAt: 0 } });
+  store.commit([{ create: [agent(1, "{}")] }]);
+  try {
+    store.commit([{ create: [agent(2, "{}")] }, { create: [agent(3, "x".repeat(3_000_000))] }]);
+    told.push("committed");
+  } catch (error) {
+    told.push(error.code);
+  }
+  told.push(store.agentByNo(1)?.no, store.agentByNo(2)?.no ?? "none");
+  store.commit([{ create: [agent(4, "{}")] }]);
+  told.push(store.agentByNo(2)?.no ?? "none", store.agentByNo(4)?.no);
+  await store.close();
+  console.log(told.join(" "));`;
+
+test("after a failed write the store stays readable and begins anew with what the disk holds", () => {
+  using place = folder();
+  const index = new URL("index.ts", import.meta.url).href;
+  // A file may not outgrow the shell's limit (in blocks of 512 or 1,024 bytes), so that a real write fails.
+  const { stdout, stderr } = spawnSync(
+    "sh",
+    [
+      "-c",
+      `trap "" XFSZ; ulimit -f 2000; exec "$0" "$@"`,
+      process.execPath,
+      "--input-type=module",
+      "-e",
+      WRITE_PAST_LIMIT,
+      index,
+      place.path,
+    ],
+    { encoding: "utf8" },
+  );
+  assert.equal(stdout.trim(), "STORE_FAILED 1 none reopened none 4", stderr);
 });

@@ -84,9 +84,11 @@ export class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
+    const isDoubtful = this.#isDoubtful;
+    this.#isDoubtful = false;
     if (this.#db === undefined) return;
     try {
-      if (!this.#isDoubtful) {
+      if (!isDoubtful) {
         this.#tables.facts.put("clean", "1");
         this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
       }
@@ -259,6 +261,8 @@ export class SqliteStore implements Store {
 
   #read<T>(look: (tables: Tables) => T): T {
     try {
+      // What was not rolled back would be read as if it were stored.
+      if (this.#isDoubtful && this.#db?.isTransaction !== false) this.#reconnect();
       return look(this.#tables);
     } catch (thrown) {
       throw storeError(thrown, "reading");
@@ -304,10 +308,19 @@ export class SqliteStore implements Store {
       this.#idle?.written();
       return answer;
     } catch (thrown) {
+      this.#rollBack(tables);
+      throw thrown;
+    }
+  }
+
+  /** Where rolling back fails too, only a new connection knows what is stored. */
+  #rollBack(tables: Tables): void {
+    try {
       // SQLite has rolled back by itself after some errors.
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       tables.dedupe.reload();
-      throw thrown;
+    } catch {
+      this.#isDoubtful = true;
     }
   }
 
@@ -344,7 +357,12 @@ export class SqliteStore implements Store {
   #reconnect(): void {
     if (this.#options.path === ":memory:") return;
     this.#disconnect();
-    this.#connect();
+    try {
+      this.#connect();
+    } catch (thrown) {
+      this.#disconnect();
+      throw thrown;
+    }
     this.#options.onNotice?.({ event: "reopened" });
   }
 
