@@ -160,6 +160,16 @@ export function memoryCases(check: StoreCase): void {
     },
   );
 
+  check("a dedupe key that is there stays as it is, also from before a pruning", async (store) => {
+    await pass(store, { dedupe: { rows: [key(1, 100)] } });
+    const late = { ...key(1, 300), id: "late" };
+    await pass(store, { dedupe: { rows: [late] } });
+    await store.prune({ ...keepAll, dedupeBefore: 50 }, 100);
+    await pass(store, { dedupe: { rows: [late, key(2, 300)] } });
+    assert.deepEqual(await store.dedupe(hash(1)), key(1, 100));
+    assert.deepEqual(await store.dedupe(hash(2)), key(2, 300));
+  });
+
   check("retention drops old rows of the journal but never an agent's newest", async (store) => {
     await pass(store, { create: [newAgent(1), newAgent(2)] });
     for (let turn = 2; turn <= 20; turn++)

@@ -53,6 +53,11 @@ export function restartCases(restart: RestartCase): void {
     });
     await again();
     assert.equal(opened.dedupeUpTo, 3);
+    await pass(store, {
+      dedupe: { rows: [{ hash: "cd".repeat(16), id: "f", seq: 2, digest: 2, at: 6 }] },
+    });
+    await again();
+    assert.equal(opened.dedupeUpTo, 3);
     assert.equal((await store.listEffects({ state: "in-doubt", limit: 9 })).length, 1);
     assert.equal((await store.dead("d"))?.id, "d");
     assert.equal((await store.reply("r"))?.id, "r");

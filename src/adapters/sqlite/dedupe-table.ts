@@ -33,17 +33,18 @@ export class DedupeTable {
 
   constructor(db: DatabaseSync, facts: FactsTable) {
     this.#facts = facts;
-    const make = (table: string): Generation => ({
+    const make = (table: string, other: string): Generation => ({
       put: db.prepare(
-        `INSERT OR REPLACE INTO ${table} (hash, id, seq, digest, at) VALUES (?, ?, ?, ?, ?)`,
+        `INSERT OR IGNORE INTO ${table} (hash, id, seq, digest, at)
+         SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM ${other} WHERE hash = ?1)`,
       ),
       get: db.prepare(`SELECT id, seq, digest, at FROM ${table} WHERE hash = ?`),
       clear: db.prepare(`DELETE FROM ${table}`),
       rows: 0,
       newest: 0,
     });
-    this.#younger = make("dedupe_a");
-    this.#older = make("dedupe_b");
+    this.#younger = make("dedupe_a", "dedupe_b");
+    this.#older = make("dedupe_b", "dedupe_a");
     this.reload();
   }
 
@@ -57,13 +58,15 @@ export class DedupeTable {
     [this.#older.rows, this.#older.newest] = older;
   }
 
+  /** Adds keys; one that is there stays as it is. */
   put(rows: readonly DedupeRow[]): void {
     const generation = this.#younger;
     for (const row of rows) {
-      generation.put.run(toBlob(row.hash), row.id, row.seq, row.digest, row.at);
+      const { changes } = generation.put.run(toBlob(row.hash), row.id, row.seq, row.digest, row.at);
+      if (changes === 0) continue;
+      generation.rows++;
       if (row.at > generation.newest) generation.newest = row.at;
     }
-    generation.rows += rows.length;
     if (rows.length > 0) this.#note();
   }
 

@@ -66,7 +66,7 @@ export class Tables {
     for (const row of unit.subscribe ?? NONE) this.subscriptions.put(row);
     if (unit.dedupe !== undefined) {
       this.dedupe.put(unit.dedupe.rows);
-      this.facts.put("dedupe.upTo", String(unit.dedupe.upTo));
+      if (unit.dedupe.upTo !== undefined) this.facts.put("dedupe.upTo", String(unit.dedupe.upTo));
     }
     if (unit.facts !== undefined)
       for (const [name, value] of Object.entries(unit.facts)) this.facts.put(name, value);
