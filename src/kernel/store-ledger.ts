@@ -21,7 +21,11 @@ export class StoreLedger implements Ledger {
   async apply(ops: readonly LedgerOp[]): Promise<void> {
     if (ops.length === 0) return;
     // Copied, since the caller may change its bytes before they are written.
-    await this.#write({ ledger: ops.map((op) => checkLedgerOp("bytes" in op ? { ...op, bytes: op.bytes.slice() } : op)) });
+    await this.#write({
+      ledger: ops.map((op) =>
+        checkLedgerOp("bytes" in op ? { ...op, bytes: op.bytes.slice() } : op),
+      ),
+    });
   }
 
   async get(cls: string, key: string): Promise<LedgerEntry | undefined> {
@@ -64,10 +68,14 @@ export function checkLedgerOp(op: LedgerOp): LedgerOp {
 
 function checkName(what: "class" | "key", name: string): void {
   if (name.length < 1 || name.length > NAME_MAX) {
-    throw new AosError("LIMIT_EXCEEDED", `a ledger ${what} has 1 to ${NAME_MAX} characters, not ${name.length}`);
+    throw new AosError(
+      "LIMIT_EXCEEDED",
+      `a ledger ${what} has 1 to ${NAME_MAX} characters, not ${name.length}`,
+    );
   }
   // Two different lone surrogates are one and the same in UTF-8, which every store on disk uses.
-  if (!name.isWellFormed()) throw new AosError("USAGE", `a ledger ${what} must be well-formed Unicode`);
+  if (!name.isWellFormed())
+    throw new AosError("USAGE", `a ledger ${what} must be well-formed Unicode`);
 }
 
 function checkLimit(limit: number): void {

@@ -1,11 +1,21 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { AosError, type AgentFilter, type AgentListing, type AgentRow, type AgentStatus, type NewAgent, type TurnWrite } from "../../kernel/index.ts";
+import {
+  AosError,
+  type AgentFilter,
+  type AgentListing,
+  type AgentRow,
+  type AgentStatus,
+  type NewAgent,
+  type TurnWrite,
+} from "../../kernel/index.ts";
 import { isConstraint } from "./faults.ts";
+import { all, first } from "./query.ts";
 import type { JournalTable } from "./journal-table.ts";
 
 /** Statuses by the number that stands for them in the table; 0 is the usual one and in no index. */
 const STATUSES: readonly AgentStatus[] = ["initialized", "paused", "quarantined", "terminated"];
-const COLUMNS = "no, address, status, turn, head, epoch, state_version, created_at, last_at, meta, state";
+const COLUMNS =
+  "no, address, status, turn, head, epoch, state_version, created_at, last_at, meta, state";
 const COUNTS = `
   (SELECT count(*) FROM mail WHERE agent = no AND due IS NULL AND mail.parked IS NULL) AS mailbox,
   (SELECT count(*) FROM mail WHERE agent = no AND (due IS NOT NULL OR mail.parked IS NOT NULL) AND mail.parked IS NOT NULL) AS parked,
@@ -54,9 +64,13 @@ export class AgentsTable {
     const where = "WHERE no = ? AND turn = ?";
     this.#db = db;
     this.#journal = journal;
-    this.#insert = db.prepare(`INSERT INTO agents (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insert = db.prepare(
+      `INSERT INTO agents (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
     this.#turn = db.prepare(`UPDATE agents SET turn = ?, head = ?, last_at = ? ${where}`);
-    this.#turnWithState = db.prepare(`UPDATE agents SET turn = ?, head = ?, last_at = ?, state = ? ${where}`);
+    this.#turnWithState = db.prepare(
+      `UPDATE agents SET turn = ?, head = ?, last_at = ?, state = ? ${where}`,
+    );
     this.#turnWithAll = db.prepare(
       `UPDATE agents SET turn = ?, head = ?, last_at = ?, state = coalesce(?, state), state_version = coalesce(?, state_version),
        status = coalesce(?, status), epoch = coalesce(?, epoch), meta = coalesce(?, meta) ${where}`,
@@ -69,12 +83,24 @@ export class AgentsTable {
   create({ row, journal }: NewAgent): void {
     try {
       this.#insert.run(
-        row.no, row.address, STATUSES.indexOf(row.status), row.turn, row.head, row.epoch, row.stateVersion, row.createdAt, row.lastAt,
-        row.meta ?? null, row.state,
+        row.no,
+        row.address,
+        STATUSES.indexOf(row.status),
+        row.turn,
+        row.head,
+        row.epoch,
+        row.stateVersion,
+        row.createdAt,
+        row.lastAt,
+        row.meta ?? null,
+        row.state,
       );
     } catch (thrown) {
       if (isConstraint(thrown) && this.byAddress(row.address) !== undefined) {
-        throw new AosError("AGENT_EXISTS", `agent ${row.address} exists already`, { cause: thrown, details: { agent: row.address } });
+        throw new AosError("AGENT_EXISTS", `agent ${row.address} exists already`, {
+          cause: thrown,
+          details: { agent: row.address },
+        });
       }
       throw thrown;
     }
@@ -84,33 +110,50 @@ export class AgentsTable {
   /** @throws AosError STORE_FAILED where the stored turn is not one before the first row's. */
   turn(write: TurnWrite): void {
     const { journal, state, stateVersion, status, epoch, meta } = write;
-    const first = journal[0];
+    const earliest = journal[0];
     const last = journal.at(-1);
-    if (first === undefined || last === undefined) throw new AosError("INTERNAL", "a turn has no journal row");
-    const before = first.turn - 1;
-    const isPlain = stateVersion === undefined && status === undefined && epoch === undefined && (meta ?? undefined) === undefined;
+    if (earliest === undefined || last === undefined)
+      throw new AosError("INTERNAL", "a turn has no journal row");
+    const before = earliest.turn - 1;
+    const isPlain =
+      stateVersion === undefined &&
+      status === undefined &&
+      epoch === undefined &&
+      (meta ?? undefined) === undefined;
     const { changes } = isPlain
       ? state === undefined
-        ? this.#turn.run(last.turn, last.id, last.at, first.agent, before)
-        : this.#turnWithState.run(last.turn, last.id, last.at, state, first.agent, before)
+        ? this.#turn.run(last.turn, last.id, last.at, earliest.agent, before)
+        : this.#turnWithState.run(last.turn, last.id, last.at, state, earliest.agent, before)
       : this.#turnWithAll.run(
-          last.turn, last.id, last.at, state ?? null, stateVersion ?? null, status === undefined ? null : STATUSES.indexOf(status),
-          epoch ?? null, meta ?? null, first.agent, before,
+          last.turn,
+          last.id,
+          last.at,
+          state ?? null,
+          stateVersion ?? null,
+          status === undefined ? null : STATUSES.indexOf(status),
+          epoch ?? null,
+          meta ?? null,
+          earliest.agent,
+          before,
         );
     if (changes !== 1) {
-      throw new AosError("STORE_FAILED", `a turn ${first.turn} of agent number ${first.agent} does not follow the stored one: it comes late, or the agent is unknown`, {
-        details: { agent: first.agent, turn: first.turn },
-      });
+      throw new AosError(
+        "STORE_FAILED",
+        `a turn ${earliest.turn} of agent number ${earliest.agent} does not follow the stored one: it comes late, or the agent is unknown`,
+        {
+          details: { agent: earliest.agent, turn: earliest.turn },
+        },
+      );
     }
     for (const row of journal) this.#journal.append(row);
   }
 
   byNo(no: number): AgentRow | undefined {
-    return read(this.#byNo.get(no));
+    return read(first<Stored>(this.#byNo, no));
   }
 
   byAddress(address: string): AgentRow | undefined {
-    return read(this.#byAddress.get(address));
+    return read(first<Stored>(this.#byAddress, address));
   }
 
   /** By address; a tenant, or a tenant's type, is a range of addresses. */
@@ -128,10 +171,16 @@ export class AgentsTable {
       values.push(`/${type}/`);
     }
     if (status !== undefined) {
-      terms.push(status === "initialized" ? "status = 0" : `status = ${STATUSES.indexOf(status)} AND status <> 0`);
+      terms.push(
+        status === "initialized"
+          ? "status = 0"
+          : `status = ${STATUSES.indexOf(status)} AND status <> 0`,
+      );
     }
-    const page = this.#db.prepare(`SELECT ${COLUMNS}, ${COUNTS} FROM agents WHERE ${terms.join(" AND ")} ORDER BY address LIMIT ?`);
-    return (page.all(...values, limit) as unknown as Listed[]).map((stored) => ({
+    const page = this.#db.prepare(
+      `SELECT ${COLUMNS}, ${COUNTS} FROM agents WHERE ${terms.join(" AND ")} ORDER BY address LIMIT ?`,
+    );
+    return all<Listed>(page, ...values, limit).map((stored) => ({
       ...toAgent(stored),
       mailbox: stored.mailbox,
       parked: stored.parked,
@@ -142,10 +191,17 @@ export class AgentsTable {
   /** Counts without reading a state: all from the index of addresses, the unusual statuses from their own. */
   census(): readonly CensusRow[] {
     const counts = new Map<string, number[]>();
-    const kind = "substr(address, 1, instr(address, '/') + instr(substr(address, instr(address, '/') + 1), '/') - 1) AS kind";
-    const all = this.#db.prepare(`SELECT ${kind}, count(*) AS count FROM agents GROUP BY 1`).all() as unknown as Counted[];
-    const unusual = this.#db.prepare(`SELECT ${kind}, status, count(*) AS count FROM agents WHERE status <> 0 GROUP BY 1, 2`).all() as unknown as Counted[];
-    for (const row of all) counts.set(row.kind, [row.count]);
+    const kind =
+      "substr(address, 1, instr(address, '/') + instr(substr(address, instr(address, '/') + 1), '/') - 1) AS kind";
+    const every = all<Counted>(
+      this.#db.prepare(`SELECT ${kind}, count(*) AS count FROM agents GROUP BY 1`),
+    );
+    const unusual = all<Counted>(
+      this.#db.prepare(
+        `SELECT ${kind}, status, count(*) AS count FROM agents WHERE status <> 0 GROUP BY 1, 2`,
+      ),
+    );
+    for (const row of every) counts.set(row.kind, [row.count]);
     for (const { kind: of, status = 0, count } of unusual) {
       const found = counts.get(of) ?? [];
       found[status] = count;
@@ -168,8 +224,8 @@ interface Counted {
   readonly count: number;
 }
 
-function read(found: unknown): AgentRow | undefined {
-  return found === undefined ? undefined : toAgent(found as Stored);
+function read(found: Stored | undefined): AgentRow | undefined {
+  return found === undefined ? undefined : toAgent(found);
 }
 
 function toAgent(stored: Stored): AgentRow {

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { DeadRow } from "../../kernel/index.ts";
+import { all, first } from "./query.ts";
 
 const COLUMNS = "d.id, d.agent, d.at, d.reason, d.attempts, d.head, d.data, d.error";
 
@@ -21,13 +22,24 @@ export class DeadTable {
 
   constructor(db: DatabaseSync) {
     this.#db = db;
-    this.#put = db.prepare("INSERT OR REPLACE INTO dead (id, agent, at, reason, attempts, head, data, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#put = db.prepare(
+      "INSERT OR REPLACE INTO dead (id, agent, at, reason, attempts, head, data, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    );
     this.#drop = db.prepare("DELETE FROM dead WHERE id = ?");
     this.#get = db.prepare(`SELECT ${COLUMNS} FROM dead d WHERE d.id = ?`);
   }
 
   put(row: DeadRow): void {
-    this.#put.run(row.id, row.agent, row.at, row.reason, row.attempts, row.head, row.data, row.error);
+    this.#put.run(
+      row.id,
+      row.agent,
+      row.at,
+      row.reason,
+      row.attempts,
+      row.head,
+      row.data,
+      row.error,
+    );
   }
 
   drop(id: string): void {
@@ -35,7 +47,7 @@ export class DeadTable {
   }
 
   get(id: string): DeadRow | undefined {
-    const found = this.#get.get(id);
+    const found = first<DeadRow>(this.#get, id);
     return found === undefined ? undefined : toDead(found);
   }
 
@@ -54,12 +66,14 @@ export class DeadTable {
       terms.push("(SELECT a.address FROM agents a WHERE a.no = d.agent) BETWEEN ? AND ?");
       values.push(`${tenant}/`, `${tenant}0`);
     }
-    const page = this.#db.prepare(`SELECT ${COLUMNS} FROM dead d WHERE ${terms.join(" AND ")} ORDER BY d.id LIMIT ?`);
-    return page.all(...values, limit).map(toDead);
+    const page = this.#db.prepare(
+      `SELECT ${COLUMNS} FROM dead d WHERE ${terms.join(" AND ")} ORDER BY d.id LIMIT ?`,
+    );
+    return all<DeadRow>(page, ...values, limit).map(toDead);
   }
 }
 
-function toDead(found: unknown): DeadRow {
-  const { id, agent, at, reason, attempts, head, data, error } = found as DeadRow;
+function toDead(stored: DeadRow): DeadRow {
+  const { id, agent, at, reason, attempts, head, data, error } = stored;
   return { id, agent, at, reason, attempts, head, data, error };
 }

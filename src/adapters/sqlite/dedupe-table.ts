@@ -1,9 +1,16 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { DedupeRow } from "../../kernel/index.ts";
+import { first } from "./query.ts";
 import type { FactsTable } from "./facts-table.ts";
 
 /** Keys that one generation holds at most; then it ends, though it is not old yet. */
 const GENERATION_ROWS = 5_000_000;
+
+type Generations = readonly [
+  isSwapped: boolean,
+  younger: readonly [rows: number, newest: number],
+  older: readonly [rows: number, newest: number],
+];
 
 interface Generation {
   readonly put: StatementSync;
@@ -26,41 +33,51 @@ export class DedupeTable {
 
   constructor(db: DatabaseSync, facts: FactsTable) {
     this.#facts = facts;
-    const make = (table: string): Generation => ({
-      put: db.prepare(`INSERT OR REPLACE INTO ${table} (hash, id, seq, digest, at) VALUES (?, ?, ?, ?, ?)`),
+    const make = (table: string, other: string): Generation => ({
+      put: db.prepare(
+        `INSERT OR IGNORE INTO ${table} (hash, id, seq, digest, at)
+         SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM ${other} WHERE hash = ?1)`,
+      ),
       get: db.prepare(`SELECT id, seq, digest, at FROM ${table} WHERE hash = ?`),
       clear: db.prepare(`DELETE FROM ${table}`),
       rows: 0,
       newest: 0,
     });
-    this.#younger = make("dedupe_a");
-    this.#older = make("dedupe_b");
+    this.#younger = make("dedupe_a", "dedupe_b");
+    this.#older = make("dedupe_b", "dedupe_a");
     this.reload();
   }
 
   /** Reads the generations' facts again: at the start, and after a rollback. */
   reload(): void {
     const stored = this.#facts.get("dedupe.generations");
-    const [isSwapped, younger, older] = (stored === undefined ? [false, [0, 0], [0, 0]] : JSON.parse(stored)) as [boolean, [number, number], [number, number]];
+    const [isSwapped, younger, older]: Generations =
+      stored === undefined ? [false, [0, 0], [0, 0]] : JSON.parse(stored);
     if (isSwapped !== this.#isSwapped) this.#swap();
     [this.#younger.rows, this.#younger.newest] = younger;
     [this.#older.rows, this.#older.newest] = older;
   }
 
+  /** Adds keys; one that is there stays as it is. */
   put(rows: readonly DedupeRow[]): void {
     const generation = this.#younger;
     for (const row of rows) {
-      generation.put.run(toBlob(row.hash), row.id, row.seq, row.digest, row.at);
+      const { changes } = generation.put.run(toBlob(row.hash), row.id, row.seq, row.digest, row.at);
+      if (changes === 0) continue;
+      generation.rows++;
       if (row.at > generation.newest) generation.newest = row.at;
     }
-    generation.rows += rows.length;
     if (rows.length > 0) this.#note();
   }
 
   get(hash: string): DedupeRow | undefined {
     const blob = toBlob(hash);
-    const found = (this.#younger.get.get(blob) ?? this.#older.get.get(blob)) as unknown as Omit<DedupeRow, "hash"> | undefined;
-    return found === undefined ? undefined : { hash, id: found.id, seq: found.seq, digest: found.digest, at: found.at };
+    const found =
+      first<Omit<DedupeRow, "hash">>(this.#younger.get, blob) ??
+      first<Omit<DedupeRow, "hash">>(this.#older.get, blob);
+    return found === undefined
+      ? undefined
+      : { hash, id: found.id, seq: found.seq, digest: found.digest, at: found.at };
   }
 
   /** Begins a new generation where the older one is old as a whole, or the younger one is full. */
@@ -89,11 +106,16 @@ export class DedupeTable {
 
   #note(): void {
     const { rows, newest } = this.#younger;
-    this.#facts.put("dedupe.generations", JSON.stringify([this.#isSwapped, [rows, newest], [this.#older.rows, this.#older.newest]]));
+    this.#facts.put(
+      "dedupe.generations",
+      JSON.stringify([this.#isSwapped, [rows, newest], [this.#older.rows, this.#older.newest]]),
+    );
   }
 }
 
 /** Half the size of the text where it is hexadecimal, as hashes are. */
 function toBlob(hash: string): Uint8Array {
-  return /^(?:[0-9a-f]{2})+$/.test(hash) ? Buffer.from(hash, "hex") : Buffer.from(`~${hash}`, "utf8");
+  return /^(?:[0-9a-f]{2})+$/.test(hash)
+    ? Buffer.from(hash, "hex")
+    : Buffer.from(`~${hash}`, "utf8");
 }

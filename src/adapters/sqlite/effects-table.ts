@@ -1,7 +1,10 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { EffectRow, EffectState } from "../../kernel/index.ts";
+import { all, first } from "./query.ts";
 
 const COLUMNS = "id, agent, envelope, name, state, key, attempts, at, input, outcome";
+
+type Stored = Omit<EffectRow, "outcome"> & { readonly outcome: string | null };
 
 /** Which effects to list. */
 export interface EffectFilter {
@@ -32,7 +35,16 @@ export class EffectsTable {
 
   put(row: EffectRow): void {
     this.#put.run(
-      row.id, row.agent, row.envelope, row.name, row.state, row.key, row.attempts, row.at, row.input, row.outcome ?? null,
+      row.id,
+      row.agent,
+      row.envelope,
+      row.name,
+      row.state,
+      row.key,
+      row.attempts,
+      row.at,
+      row.input,
+      row.outcome ?? null,
     );
   }
 
@@ -41,11 +53,11 @@ export class EffectsTable {
   }
 
   of(envelope: string): readonly EffectRow[] {
-    return this.#of.all(envelope).map(toEffect);
+    return all<Stored>(this.#of, envelope).map(toEffect);
   }
 
   get(id: string): EffectRow | undefined {
-    const found = this.#get.get(id);
+    const found = first<Stored>(this.#get, id);
     return found === undefined ? undefined : toEffect(found);
   }
 
@@ -63,12 +75,25 @@ export class EffectsTable {
       terms.push("agent = ?");
       values.push(agent);
     }
-    const page = this.#db.prepare(`SELECT ${COLUMNS} FROM effects WHERE ${terms.join(" AND ")} ORDER BY rowid LIMIT ?`);
-    return page.all(...values, limit).map(toEffect);
+    const page = this.#db.prepare(
+      `SELECT ${COLUMNS} FROM effects WHERE ${terms.join(" AND ")} ORDER BY rowid LIMIT ?`,
+    );
+    return all<Stored>(page, ...values, limit).map(toEffect);
   }
 }
 
-function toEffect(found: unknown): EffectRow {
-  const { id, agent, envelope, name, state, key, attempts, at, input, outcome } = found as EffectRow & { readonly outcome: string | null };
-  return { id, agent, envelope, name, state, key, attempts, at, input, outcome: outcome ?? undefined };
+function toEffect(stored: Stored): EffectRow {
+  const { id, agent, envelope, name, state, key, attempts, at, input, outcome } = stored;
+  return {
+    id,
+    agent,
+    envelope,
+    name,
+    state,
+    key,
+    attempts,
+    at,
+    input,
+    outcome: outcome ?? undefined,
+  };
 }

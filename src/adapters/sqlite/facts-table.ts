@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { first } from "./query.ts";
 
 /** Named facts of the whole system. */
 export class FactsTable {
@@ -6,7 +7,9 @@ export class FactsTable {
   readonly #get: StatementSync;
 
   constructor(db: DatabaseSync) {
-    this.#put = db.prepare("INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+    this.#put = db.prepare(
+      "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    );
     this.#get = db.prepare("SELECT value FROM facts WHERE name = ?");
   }
 
@@ -15,7 +18,7 @@ export class FactsTable {
   }
 
   get(name: string): string | undefined {
-    return (this.#get.get(name) as unknown as { value: string } | undefined)?.value;
+    return first<{ readonly value: string }>(this.#get, name)?.value;
   }
 
   /** A fact that is a number; 0 where it is absent. */

@@ -7,8 +7,14 @@ const VALUE_FAULTS: readonly number[] = [18, 19, 20, 25];
 
 /** The primary result code of an error of SQLite; undefined for any other error. */
 function resultCode(thrown: unknown): number | undefined {
-  const code = (thrown as { errcode?: unknown } | undefined)?.errcode;
-  return typeof code === "number" ? code & 0xff : undefined;
+  const code = extendedCode(thrown);
+  return code === undefined ? undefined : code & 0xff;
+}
+
+function extendedCode(thrown: unknown): number | undefined {
+  return thrown instanceof Error && "errcode" in thrown && typeof thrown.errcode === "number"
+    ? thrown.errcode
+    : undefined;
 }
 
 /** Whether an error is of one unit: of its conditions or its values. Everything else fails the whole batch. */
@@ -25,6 +31,11 @@ export function isConstraint(thrown: unknown): boolean {
   return resultCode(thrown) === 19;
 }
 
+/** Whether another connection has the database. */
+export function isBusy(thrown: unknown): boolean {
+  return resultCode(thrown) === 5;
+}
+
 /** Whether what the disk holds is uncertain: after a failed sync the operating system may have dropped written pages. */
 export function isDiskFault(thrown: unknown): boolean {
   return resultCode(thrown) === IO_ERROR;
@@ -33,17 +44,27 @@ export function isDiskFault(thrown: unknown): boolean {
 /** The error of a unit that was left out of its batch. */
 export function unitError(thrown: unknown): AosError {
   if (isAosError(thrown)) return thrown;
-  return new AosError("STORE_FAILED", `the store refused a unit: ${messageOf(thrown)}`, { cause: thrown, retryable: false });
+  return new AosError("STORE_FAILED", `the store refused a unit: ${messageOf(thrown)}`, {
+    cause: thrown,
+    retryable: false,
+  });
 }
 
 /** Translates whatever SQLite or Node threw; `doing` completes "while …". */
 export function storeError(thrown: unknown, doing: string): AosError {
   if (isAosError(thrown)) return thrown;
-  const details = { errcode: (thrown as { errcode?: unknown } | undefined)?.errcode };
+  const details = { errcode: extendedCode(thrown) };
   if (resultCode(thrown) === FULL) {
-    return new AosError("DISK_FULL", `no space is left while ${doing}: free some, nothing of it was stored`, { cause: thrown, details });
+    return new AosError(
+      "DISK_FULL",
+      `no space is left while ${doing}: free some, nothing of it was stored`,
+      { cause: thrown, details },
+    );
   }
-  return new AosError("STORE_FAILED", `the store failed while ${doing}: ${messageOf(thrown)}`, { cause: thrown, details });
+  return new AosError("STORE_FAILED", `the store failed while ${doing}: ${messageOf(thrown)}`, {
+    cause: thrown,
+    details,
+  });
 }
 
 function messageOf(thrown: unknown): string {

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { JournalRow, JournalWrite } from "../../kernel/index.ts";
+import { all, each, first } from "./query.ts";
 
 const COLUMNS = "j.id, j.prev, j.agent, j.turn, j.at, j.body, j.delta, a.address";
 const FROM = "FROM journal j JOIN agents a ON a.no = j.agent";
@@ -29,7 +30,9 @@ export class JournalTable {
   #pruned = 0;
 
   constructor(db: DatabaseSync) {
-    this.#insert = db.prepare("INSERT INTO journal (id, prev, agent, turn, at, body, delta) VALUES (?, ?, ?, ?, ?, ?, ?)");
+    this.#insert = db.prepare(
+      "INSERT INTO journal (id, prev, agent, turn, at, body, delta) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    );
     this.#walk = db.prepare(
       `WITH RECURSIVE walk (id, prev) AS (
          SELECT id, prev FROM journal WHERE id = (SELECT head FROM agents WHERE no = ?1) AND turn > ?2
@@ -38,7 +41,9 @@ export class JournalTable {
        SELECT ${COLUMNS} FROM page CROSS JOIN journal j ON j.id = page.id JOIN agents a ON a.no = j.agent ORDER BY j.id`,
     );
     this.#after = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id > ? ORDER BY j.id LIMIT ?`);
-    this.#search = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id > ? AND instr(j.body, ?) > 0 ORDER BY j.id DESC`);
+    this.#search = db.prepare(
+      `SELECT ${COLUMNS} ${FROM} WHERE j.id > ? AND instr(j.body, ?) > 0 ORDER BY j.id DESC`,
+    );
     this.#last = db.prepare("SELECT id, at FROM journal ORDER BY id DESC LIMIT 1");
     this.#window = db.prepare(
       `SELECT id, at, id = (SELECT head FROM agents WHERE no = journal.agent) AS is_head FROM journal WHERE id > ? ORDER BY id LIMIT ?`,
@@ -52,17 +57,17 @@ export class JournalTable {
 
   /** The newest row's id and time; zeros where there is none. */
   last(): { readonly id: number; readonly at: number } {
-    const found = this.#last.get() as unknown as { id: number; at: number } | undefined;
+    const found = first<{ readonly id: number; readonly at: number }>(this.#last);
     return { id: found?.id ?? 0, at: found?.at ?? 0 };
   }
 
   /** An agent's oldest rows after a turn, oldest first. Costs time for all of its rows after that turn. */
   of(agent: number, after: number, limit: number): readonly JournalRow[] {
-    return (this.#walk.all(agent, after, limit) as unknown as Stored[]).map(toRow);
+    return all<Stored>(this.#walk, agent, after, limit).map(toRow);
   }
 
   after(id: number, limit: number): readonly JournalRow[] {
-    return (this.#after.all(id, limit) as unknown as Stored[]).map(toRow);
+    return all<Stored>(this.#after, id, limit).map(toRow);
   }
 
   /** Rows that an id caused, newest first, among the newest 200,000. */
@@ -70,8 +75,8 @@ export class JournalTable {
     const found: JournalRow[] = [];
     if (limit <= 0) return found;
     const written = JSON.stringify(id).slice(1, -1);
-    for (const stored of this.#search.iterate(this.last().id - SEARCH_ROWS, written)) {
-      const row = toRow(stored as unknown as Stored);
+    for (const stored of each<Stored>(this.#search, this.last().id - SEARCH_ROWS, written)) {
+      const row = toRow(stored);
       if (names(row, id) && found.push(row) >= limit) break;
     }
     return found;
@@ -82,7 +87,11 @@ export class JournalTable {
    * True where rows before that time remain to be looked at.
    */
   prune(before: number, limit: number): boolean {
-    const rows = this.#window.all(this.#pruned, limit) as unknown as { id: number; at: number; is_head: number | null }[];
+    const rows = all<{ readonly id: number; readonly at: number; readonly is_head: number | null }>(
+      this.#window,
+      this.#pruned,
+      limit,
+    );
     for (const { id, at, is_head: isHead } of rows) {
       if (at >= before) {
         this.#pruned = 0;
@@ -97,13 +106,25 @@ export class JournalTable {
   }
 }
 
-function names(row: JournalRow, id: string): boolean {
-  const { cause, coalesced } = JSON.parse(row.body) as {
-    readonly cause?: { readonly id?: string; readonly chain?: string; readonly correlation?: string; readonly eventId?: string };
-    readonly coalesced?: readonly string[];
+/** Where a record names ids. */
+interface Naming {
+  readonly cause?: {
+    readonly id?: string;
+    readonly chain?: string;
+    readonly correlation?: string;
+    readonly eventId?: string;
   };
+  readonly coalesced?: readonly string[];
+}
+
+function names(row: JournalRow, id: string): boolean {
+  const { cause, coalesced }: Naming = JSON.parse(row.body);
   return (
-    cause?.id === id || cause?.chain === id || cause?.correlation === id || cause?.eventId === id || coalesced?.includes(id) === true
+    cause?.id === id ||
+    cause?.chain === id ||
+    cause?.correlation === id ||
+    cause?.eventId === id ||
+    coalesced?.includes(id) === true
   );
 }
 

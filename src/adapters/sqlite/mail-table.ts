@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { MailChange, MailRow } from "../../kernel/index.ts";
+import { all, first } from "./query.ts";
 
 const COLUMNS = "seq, agent, priority, due, parked, attempts, marked, timer, head, data";
 const WAITING = "(due IS NOT NULL OR parked IS NOT NULL)";
@@ -33,20 +34,30 @@ export class MailTable {
   readonly #last: StatementSync;
 
   constructor(db: DatabaseSync) {
-    this.#insert = db.prepare(`INSERT INTO mail (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insert = db.prepare(
+      `INSERT INTO mail (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
     this.#delete = db.prepare("DELETE FROM mail WHERE seq = ?");
     this.#deleteTimer = db.prepare("DELETE FROM mail WHERE agent = ? AND timer = ?");
-    this.#change = db.prepare("UPDATE mail SET due = ?, parked = ?, attempts = ?, marked = ? WHERE seq = ?");
+    this.#change = db.prepare(
+      "UPDATE mail SET due = ?, parked = ?, attempts = ?, marked = ? WHERE seq = ?",
+    );
     this.#of = db.prepare(
       `SELECT ${COLUMNS} FROM mail WHERE agent = ?1 AND due IS NULL AND parked IS NULL
        UNION ALL SELECT ${COLUMNS} FROM mail WHERE agent = ?1 AND ${WAITING} AND (attempts > 0 OR parked IS NOT NULL) ORDER BY seq`,
     );
     this.#bySeq = db.prepare(`SELECT ${COLUMNS} FROM mail WHERE seq = ?`);
-    this.#delayed = db.prepare(`SELECT ${COLUMNS} FROM mail WHERE agent = ? AND ${WAITING} AND due IS NOT NULL AND parked IS NULL ORDER BY due, seq`);
+    this.#delayed = db.prepare(
+      `SELECT ${COLUMNS} FROM mail WHERE agent = ? AND ${WAITING} AND due IS NOT NULL AND parked IS NULL ORDER BY due, seq`,
+    );
     this.#due = db.prepare(`SELECT ${COLUMNS} FROM mail WHERE due <= ? ORDER BY due, seq LIMIT ?`);
     this.#nextDue = db.prepare("SELECT min(due) AS due FROM mail WHERE due IS NOT NULL");
-    this.#ready = db.prepare("SELECT agent FROM mail WHERE due IS NULL AND parked IS NULL GROUP BY agent ORDER BY min(seq)");
-    this.#parked = db.prepare(`SELECT ${COLUMNS} FROM mail WHERE parked IS NOT NULL AND json_extract(parked, '$.kind') = ? ORDER BY seq`);
+    this.#ready = db.prepare(
+      "SELECT agent FROM mail WHERE due IS NULL AND parked IS NULL GROUP BY agent ORDER BY min(seq)",
+    );
+    this.#parked = db.prepare(
+      `SELECT ${COLUMNS} FROM mail WHERE parked IS NOT NULL AND json_extract(parked, '$.kind') = ? ORDER BY seq`,
+    );
     this.#last = db.prepare("SELECT max(seq) AS seq FROM mail");
   }
 
@@ -54,7 +65,16 @@ export class MailTable {
   add(row: MailRow): void {
     if (row.timer !== undefined) this.#deleteTimer.run(row.agent, row.timer);
     this.#insert.run(
-      row.seq, row.agent, row.priority, row.dueAt ?? null, row.parked ?? null, row.attempts, row.marked, row.timer ?? null, row.head, row.data,
+      row.seq,
+      row.agent,
+      row.priority,
+      row.dueAt ?? null,
+      row.parked ?? null,
+      row.attempts,
+      row.marked,
+      row.timer ?? null,
+      row.head,
+      row.data,
     );
   }
 
@@ -71,41 +91,40 @@ export class MailTable {
   }
 
   of(agent: number): readonly MailRow[] {
-    return this.#of.all(agent).map(toMail);
+    return all<Stored>(this.#of, agent).map(toMail);
   }
 
   bySeq(seq: number): MailRow | undefined {
-    const found = this.#bySeq.get(seq);
+    const found = first<Stored>(this.#bySeq, seq);
     return found === undefined ? undefined : toMail(found);
   }
 
   delayed(agent: number): readonly MailRow[] {
-    return this.#delayed.all(agent).map(toMail);
+    return all<Stored>(this.#delayed, agent).map(toMail);
   }
 
   due(now: number, limit: number): readonly MailRow[] {
-    return this.#due.all(now, limit).map(toMail);
+    return all<Stored>(this.#due, now, limit).map(toMail);
   }
 
   nextDue(): number | undefined {
-    return (this.#nextDue.get() as unknown as { due: number | null }).due ?? undefined;
+    return first<{ readonly due: number | null }>(this.#nextDue)?.due ?? undefined;
   }
 
   readyAgents(): readonly number[] {
-    return (this.#ready.all() as unknown as { agent: number }[]).map(({ agent }) => agent);
+    return all<{ readonly agent: number }>(this.#ready).map(({ agent }) => agent);
   }
 
   parked(kind: string): readonly MailRow[] {
-    return this.#parked.all(kind).map(toMail);
+    return all<Stored>(this.#parked, kind).map(toMail);
   }
 
   lastSeq(): number {
-    return (this.#last.get() as unknown as { seq: number | null }).seq ?? 0;
+    return first<{ readonly seq: number | null }>(this.#last)?.seq ?? 0;
   }
 }
 
-function toMail(found: unknown): MailRow {
-  const stored = found as Stored;
+function toMail(stored: Stored): MailRow {
   return {
     seq: stored.seq,
     agent: stored.agent,

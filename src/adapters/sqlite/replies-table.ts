@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { ReplyRow } from "../../kernel/index.ts";
+import { first } from "./query.ts";
 
 /** Replies of commands; the order of their rowids is nearly that of their times. */
 export class RepliesTable {
@@ -8,7 +9,9 @@ export class RepliesTable {
   readonly #prune: StatementSync;
 
   constructor(db: DatabaseSync) {
-    this.#put = db.prepare("INSERT INTO replies (id, at, body) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at, body = excluded.body");
+    this.#put = db.prepare(
+      "INSERT INTO replies (id, at, body) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at, body = excluded.body",
+    );
     this.#get = db.prepare("SELECT id, at, body FROM replies WHERE id = ?");
     this.#prune = db.prepare(
       "DELETE FROM replies WHERE rowid IN (SELECT rowid FROM (SELECT rowid, at FROM replies ORDER BY rowid LIMIT ?) WHERE at < ?)",
@@ -20,7 +23,7 @@ export class RepliesTable {
   }
 
   get(id: string): ReplyRow | undefined {
-    const found = this.#get.get(id) as unknown as ReplyRow | undefined;
+    const found = first<ReplyRow>(this.#get, id);
     return found === undefined ? undefined : { id: found.id, at: found.at, body: found.body };
   }
 

@@ -2,9 +2,6 @@ import { rmSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { AosError } from "../../kernel/index.ts";
 
-/** The layout that this code writes. */
-export const SCHEMA_VERSION = 1;
-
 /** Takes the schema from the version of its place (counted from 1) to the next one. */
 export type Migration = (db: DatabaseSync) => void;
 
@@ -77,7 +74,11 @@ export interface Prepared {
  * Creates the schema, or brings an older one up to date after a copy beside it; in one transaction.
  * @throws AosError DATA_TOO_NEW where a newer AOS wrote the data.
  */
-export function prepareSchema(db: DatabaseSync, path: string, migrations: readonly Migration[] = MIGRATIONS): Prepared {
+export function prepareSchema(
+  db: DatabaseSync,
+  path: string,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Prepared {
   const to = migrations.length + 1;
   const from = Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
   if (from > to) {

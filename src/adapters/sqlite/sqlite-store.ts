@@ -22,6 +22,7 @@ import type { CensusRow } from "./agents-table.ts";
 import { connect, type ConnectionOptions } from "./connection.ts";
 import type { DeadFilter } from "./dead-table.ts";
 import type { EffectFilter } from "./effects-table.ts";
+import { IdleCheckpoint } from "./idle-checkpoint.ts";
 import { isDiskFault, isUnitFault, storeError, unitError } from "./faults.ts";
 import { prepareSchema } from "./schema.ts";
 import { isRisky, Tables } from "./tables.ts";
@@ -29,8 +30,14 @@ import { measureUsage } from "./usage.ts";
 
 /** Something about the store that its owner should log. */
 export type StoreNotice =
-  | { readonly event: "migrated"; readonly from: number; readonly to: number; readonly backup?: string | undefined }
-  | { readonly event: "reopened" };
+  | {
+      readonly event: "migrated";
+      readonly from: number;
+      readonly to: number;
+      readonly backup?: string | undefined;
+    }
+  | { readonly event: "reopened" }
+  | { readonly event: "checkpoint-failed"; readonly error: AosError };
 
 /** How a store is made. */
 export interface SqliteStoreOptions extends ConnectionOptions {
@@ -45,6 +52,7 @@ export class SqliteStore implements Store {
   readonly #options: SqliteStoreOptions;
   #db: DatabaseSync | undefined;
   #open: Tables | undefined;
+  #idle: IdleCheckpoint | undefined;
   /** After an I/O error only a new connection can tell what the disk holds. */
   #isDoubtful = false;
 
@@ -76,9 +84,11 @@ export class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
+    const isDoubtful = this.#isDoubtful;
+    this.#isDoubtful = false;
     if (this.#db === undefined) return;
     try {
-      if (!this.#isDoubtful) {
+      if (!isDoubtful) {
         this.#tables.facts.put("clean", "1");
         this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
       }
@@ -204,7 +214,11 @@ export class SqliteStore implements Store {
     return this.#read(({ ledger }) => ledger.get(cls, key));
   }
 
-  async ledgerList(cls: string, after: string | undefined, limit: number): Promise<readonly LedgerEntry[]> {
+  async ledgerList(
+    cls: string,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly LedgerEntry[]> {
     return this.#read(({ ledger }) => ledger.list(cls, after, limit));
   }
 
@@ -247,6 +261,8 @@ export class SqliteStore implements Store {
 
   #read<T>(look: (tables: Tables) => T): T {
     try {
+      // What was not rolled back would be read as if it were stored.
+      if (this.#isDoubtful && this.#db?.isTransaction !== false) this.#reconnect();
       return look(this.#tables);
     } catch (thrown) {
       throw storeError(thrown, "reading");
@@ -289,25 +305,50 @@ export class SqliteStore implements Store {
     try {
       const answer = work(tables);
       tables.commit.run();
+      this.#idle?.written();
       return answer;
     } catch (thrown) {
+      this.#rollBack(tables);
+      throw thrown;
+    }
+  }
+
+  /** Where rolling back fails too, only a new connection knows what is stored. */
+  #rollBack(tables: Tables): void {
+    try {
       // SQLite has rolled back by itself after some errors.
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       tables.dedupe.reload();
-      throw thrown;
+    } catch {
+      this.#isDoubtful = true;
     }
   }
 
   #connect(): void {
     this.#db = connect(this.#options);
     const prepared = prepareSchema(this.#db, this.#options.path);
-    if (prepared.from > 0 && prepared.from < prepared.to) this.#options.onNotice?.({ event: "migrated", ...prepared });
+    if (prepared.from > 0 && prepared.from < prepared.to)
+      this.#options.onNotice?.({ event: "migrated", ...prepared });
     this.#open = new Tables(this.#db);
     this.#isDoubtful = false;
+    if (this.#options.path !== ":memory:")
+      this.#idle = new IdleCheckpoint(this.#db, this.#options.path, (thrown) =>
+        this.#checkpointFailed(thrown),
+      );
+  }
+
+  #checkpointFailed(thrown: unknown): void {
+    if (isDiskFault(thrown)) this.#isDoubtful = true;
+    this.#options.onNotice?.({
+      event: "checkpoint-failed",
+      error: storeError(thrown, "copying the log into the database"),
+    });
   }
 
   #disconnect(): void {
     const db = this.#db;
+    this.#idle?.stop();
+    this.#idle = undefined;
     this.#db = undefined;
     this.#open = undefined;
     if (db?.isOpen === true) db.close();
@@ -316,7 +357,12 @@ export class SqliteStore implements Store {
   #reconnect(): void {
     if (this.#options.path === ":memory:") return;
     this.#disconnect();
-    this.#connect();
+    try {
+      this.#connect();
+    } catch (thrown) {
+      this.#disconnect();
+      throw thrown;
+    }
     this.#options.onNotice?.({ event: "reopened" });
   }
 

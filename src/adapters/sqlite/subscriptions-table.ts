@@ -1,5 +1,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { SubscriptionRow } from "../../kernel/index.ts";
+import { all } from "./query.ts";
+
+type Stored = Omit<SubscriptionRow, "filter"> & { readonly filter: string | null };
 
 /** Subscriptions. The patterns of a tenant are asked for at each publication, and so kept in memory. */
 export class SubscriptionsTable {
@@ -17,8 +20,12 @@ export class SubscriptionsTable {
     );
     this.#drop = db.prepare("DELETE FROM subs WHERE agent = ? AND pattern = ?");
     this.#dropAll = db.prepare("DELETE FROM subs WHERE agent = ?");
-    this.#patterns = db.prepare("SELECT DISTINCT pattern FROM subs WHERE tenant = ? ORDER BY pattern");
-    this.#subscribers = db.prepare("SELECT tenant, pattern, agent, event, filter FROM subs WHERE tenant = ? AND pattern = ? ORDER BY agent, event");
+    this.#patterns = db.prepare(
+      "SELECT DISTINCT pattern FROM subs WHERE tenant = ? ORDER BY pattern",
+    );
+    this.#subscribers = db.prepare(
+      "SELECT tenant, pattern, agent, event, filter FROM subs WHERE tenant = ? AND pattern = ? ORDER BY agent, event",
+    );
   }
 
   put(row: SubscriptionRow): void {
@@ -35,13 +42,15 @@ export class SubscriptionsTable {
   patterns(tenant: string): readonly string[] {
     const known = this.#known.get(tenant);
     if (known !== undefined) return known;
-    const found = (this.#patterns.all(tenant) as unknown as { pattern: string }[]).map(({ pattern }) => pattern);
+    const found = all<{ readonly pattern: string }>(this.#patterns, tenant).map(
+      ({ pattern }) => pattern,
+    );
     this.#known.set(tenant, found);
     return found;
   }
 
   subscribers(tenant: string, pattern: string): readonly SubscriptionRow[] {
-    return (this.#subscribers.all(tenant, pattern) as unknown as (SubscriptionRow & { filter: string | null })[]).map((row) => ({
+    return all<Stored>(this.#subscribers, tenant, pattern).map((row) => ({
       tenant: row.tenant,
       pattern: row.pattern,
       agent: row.agent,
