@@ -28,5 +28,7 @@ class Greeter extends PurposeDrivenAgent.define({
 
 await using aos = await AgentOperatingSystem.boot({ dir: ".aos-first-agent" });
 await aos.register(Greeter, "main");
-await aos.emit(Visit, { name: "Ada" }, { to: [Greeter, "main"], wait: true });
+for (const ack of await aos.emit(Visit, { name: "Ada" }, { to: [Greeter, "main"] })) {
+  await aos.outcome(ack);
+}
 console.log(`Visits so far: ${await aos.query(Greeter, "main", "visits", {})}`);

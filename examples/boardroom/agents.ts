@@ -13,6 +13,8 @@ import { toArrival } from "./webhooks.ts";
 
 export { Ceo, Cfo, Cmo, Cso, Cto, Secretary };
 
+const LOG_EVERY = 100;
+
 /** The agents that exist from the first start. */
 export const register = [Ceo, Cfo, Cmo, Cso, Cto, Secretary].map((agent) => ({
   agent,
@@ -22,10 +24,20 @@ export const register = [Ceo, Cfo, Cmo, Cso, Cto, Secretary].map((agent) => ({
 /** `POST /webhooks/<name>`, by name. */
 export const webhooks = { github: toArrival };
 
-/** Called at every start until it has succeeded once. */
-export async function onFirstBoot(system: {
-  /** Hands a request to one of `webhooks`, without a signature: it comes from inside. */
+/** Called at every start until it has succeeded once: what was delivered before is recognised by its delivery id. */
+export async function onFirstBoot(boot: {
+  /** Hands a request to one of `webhooks`, without a secret: it comes from inside. */
   readonly deliver: (webhook: string, ...request: Parameters<Deliver>) => Promise<unknown>;
+  readonly signal: AbortSignal;
+  readonly log: (message: string) => void;
 }): Promise<void> {
-  await replay((headers, body) => system.deliver("github", headers, body));
+  const deliver: Deliver = (headers, body) => {
+    boot.signal.throwIfAborted();
+    return boot.deliver("github", headers, body);
+  };
+  const delivered = await replay(deliver, (done, total) => {
+    if (done % LOG_EVERY === 0)
+      boot.log(`boardroom: ${done} of ${total} example deliveries accepted`);
+  });
+  boot.log(`boardroom: all ${delivered} example deliveries accepted`);
 }

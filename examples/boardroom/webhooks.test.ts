@@ -83,13 +83,13 @@ test("an empty secret is a fault of the configuration, never a check that everyb
   );
 });
 
-test("with a secret an unsigned webhook is refused before its headers or body are read", async () => {
-  await assert.rejects(
-    toArrival({ headers: {}, body: bytes("no json"), secret }),
+test("with a secret an unsigned webhook is refused before its headers or body are read", () => {
+  assert.throws(
+    () => toArrival({ headers: {}, body: bytes("no json"), secret }),
     withCode("WEBHOOK_SIGNATURE"),
   );
   const body = bytes(JSON.stringify(star));
-  const arrival = await toArrival({
+  const arrival = toArrival({
     headers: { ...headers, "x-hub-signature-256": sign(body) },
     body,
     secret,
@@ -97,46 +97,43 @@ test("with a secret an unsigned webhook is refused before its headers or body ar
   assert.equal(arrival.key, "d-1");
 });
 
-test("a webhook becomes an event for the secretary, keyed by its delivery id", async () => {
-  assert.deepEqual(
-    await arrive(JSON.stringify({ ...star, starred_at: "x", huge: "y".repeat(1e6) })),
-    {
-      target: "secretary/main",
-      name: "github.delivery",
-      data: { delivery: "d-1", event: "star", payload: star },
-      key: "d-1",
-      source: "https://github.com",
-    },
-  );
+test("a webhook becomes an event for the secretary, keyed by its delivery id", () => {
+  assert.deepEqual(arrive(JSON.stringify({ ...star, starred_at: "x", huge: "y".repeat(1e6) })), {
+    target: "secretary/main",
+    name: "github.delivery",
+    data: { delivery: "d-1", event: "star", payload: star },
+    key: "d-1",
+    source: "https://github.com",
+  });
 });
 
-test("a webhook in GitHub's form encoding is the same event", async () => {
+test("a webhook in GitHub's form encoding is the same event", () => {
   const form = new URLSearchParams({ payload: JSON.stringify(star) }).toString();
   assert.deepEqual(
-    await arrive(form, { "content-type": "application/x-www-form-urlencoded; charset=utf-8" }),
-    await arrive(JSON.stringify(star)),
+    arrive(form, { "content-type": "application/x-www-form-urlencoded; charset=utf-8" }),
+    arrive(JSON.stringify(star)),
   );
 });
 
-test("a missing or malformed header is named", async () => {
+test("a missing or malformed header is named", () => {
   const body = JSON.stringify(star);
   const delivery = [undefined, "", "a b", "x".repeat(65), "../1", "é"];
   const event = [undefined, "", "Star", "__proto__", "star\n", "x".repeat(65)];
   for (const value of delivery) {
-    await assert.rejects(
-      arrive(body, { "x-github-delivery": value }),
+    assert.throws(
+      () => arrive(body, { "x-github-delivery": value }),
       (error) => isAosError(error, "USAGE") && error.message.includes("X-GitHub-Delivery"),
     );
   }
   for (const value of event) {
-    await assert.rejects(
-      arrive(body, { "x-github-event": value }),
+    assert.throws(
+      () => arrive(body, { "x-github-event": value }),
       (error) => isAosError(error, "USAGE") && error.message.includes("X-GitHub-Event"),
     );
   }
 });
 
-test("a body that is no JSON object in UTF-8 is refused", async () => {
+test("a body that is no JSON object in UTF-8 is refused", () => {
   const bodies = [
     "",
     "   ",
@@ -149,31 +146,31 @@ test("a body that is no JSON object in UTF-8 is refused", async () => {
     "[".repeat(100_000),
     new Uint8Array([0x7b, 0xff, 0x7d]),
   ];
-  for (const body of bodies) await assert.rejects(arrive(body), withCode("BODY_INVALID"));
-  await assert.rejects(
-    arrive("payload", { "content-type": "application/x-www-form-urlencoded" }),
+  for (const body of bodies) assert.throws(() => arrive(body), withCode("BODY_INVALID"));
+  assert.throws(
+    () => arrive("payload", { "content-type": "application/x-www-form-urlencoded" }),
     withCode("BODY_INVALID"),
   );
 });
 
-test("another content type is refused", async () => {
+test("another content type is refused", () => {
   for (const type of ["text/plain", "application/xml", "", "application/jsonx"]) {
-    await assert.rejects(
-      arrive("{}", { "content-type": type }),
+    assert.throws(
+      () => arrive("{}", { "content-type": type }),
       withCode("CONTENT_TYPE_UNSUPPORTED"),
     );
   }
 });
 
-test("a payload of wrong types is refused with the path of the fault", async () => {
+test("a payload of wrong types is refused with the path of the fault", () => {
   for (const wrong of [
     { action: 1 },
     { repository: "o/r" },
     { repository: { full_name: {} } },
     { sender: [] },
   ]) {
-    await assert.rejects(
-      arrive(JSON.stringify(wrong)),
+    assert.throws(
+      () => arrive(JSON.stringify(wrong)),
       (error) => isAosError(error, "PAYLOAD_INVALID") && error.message.includes("/payload/"),
     );
   }
@@ -182,23 +179,23 @@ test("a payload of wrong types is refused with the path of the fault", async () 
       action: "created",
       sponsorship: { tier: { monthly_price_in_cents: cents } },
     });
-    await assert.rejects(
-      arrive(wrong, { "x-github-event": "sponsorship" }),
+    assert.throws(
+      () => arrive(wrong, { "x-github-event": "sponsorship" }),
       withCode("PAYLOAD_INVALID"),
     );
   }
 });
 
-test("fields that the event's rule does not read cannot make a webhook fail", async () => {
-  const { data } = await arrive(
+test("fields that the event's rule does not read cannot make a webhook fail", () => {
+  const { data } = arrive(
     JSON.stringify({ ...star, alert: 7, release: "x", state: {}, ["__proto__"]: 1 }),
   );
   assert.deepEqual(data, { delivery: "d-1", event: "star", payload: star });
 });
 
-test("long texts are cut, so that a delivery stays small", async () => {
+test("long texts are cut, so that a delivery stays small", () => {
   const long = "🌍".repeat(100_000);
-  const { data } = await arrive(
+  const { data } = arrive(
     JSON.stringify({
       action: "published",
       release: { tag_name: long, name: long },
@@ -210,7 +207,7 @@ test("long texts are cut, so that a delivery stays small", async () => {
   assert.ok(JSON.stringify(data).length < 10_000);
 });
 
-test("a nested object of a hundred thousand levels in a field that is read is refused, not followed", async () => {
+test("a nested object of a hundred thousand levels in a field that is read is refused, not followed", () => {
   const deep = `${'{"full_name":'.repeat(100_000)}1${"}".repeat(100_000)}`;
-  await assert.rejects(arrive(`{"repository":${deep}}`), withCode("PAYLOAD_INVALID"));
+  assert.throws(() => arrive(`{"repository":${deep}}`), withCode("PAYLOAD_INVALID"));
 });
