@@ -33,7 +33,7 @@ export class Cfo extends PurposeDrivenAgent.define({
         brief: data.brief,
         member: "cfo",
         counts,
-        line: `${monthlyCents} cents a month more than at the start`,
+        line: `monthly income changed by ${monthlyCents} cents`,
       });
     },
     summary: summaryOf,

@@ -2,7 +2,7 @@
 import type { Delivery } from "./events.ts";
 
 /** Who may be given a delivery. */
-export type Member = "ceo" | "cfo" | "cmo" | "cso" | "cto";
+type Member = "ceo" | "cfo" | "cmo" | "cso" | "cto";
 
 /** What the rules say of one delivery. */
 export type Verdict =
