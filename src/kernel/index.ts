@@ -33,4 +33,3 @@ export { canonicalJson, utf8Length } from "./json.ts";
 export { PRIORITY_DEFAULT, PRIORITY_MAX } from "./envelope.ts";
 export { readRecord } from "./record.ts";
 export { TOPIC_MESSAGE } from "./topics.ts";
-export { checkLedgerOp, StoreLedger } from "./store-ledger.ts";
