@@ -72,11 +72,11 @@ export class Attempt implements RunningAttempt {
   readonly ledger: LedgerOp[] = [];
   /** Checks that a store could not answer at once; awaited before the commit. */
   /** Schedules whose next tick was brought forward, and to when. */
-  readonly earlier = new Map<string, number>();
+  earlier: Map<string, number> | undefined;
   readonly checks: Promise<unknown>[] = [];
   /** Effects' rows of this envelope from earlier attempts, by id; read at the first call. */
   memo: Map<string, EffectRow> | undefined;
-  readonly occurrences = new Map<string, number>();
+  #occurrences: Map<string, number> | undefined;
   draws = 0;
   cuts = 0;
   parked: ParkCondition | undefined;
@@ -107,6 +107,14 @@ export class Attempt implements RunningAttempt {
     this.progressAt = time.monotonic;
     this.epoch = entry.epoch;
     this.generation = entry.generation;
+  }
+
+  /** Counts the calls of one name and input in this attempt, from 0. */
+  occurrence(place: string): number {
+    this.#occurrences ??= new Map();
+    const count = this.#occurrences.get(place) ?? 0;
+    this.#occurrences.set(place, count + 1);
+    return count;
   }
 
   get signal(): AbortSignal {

@@ -1,10 +1,10 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { JournalRow, JournalWrite } from "../../kernel/index.ts";
-import { all, each, first } from "./query.ts";
+import { all, first } from "./query.ts";
 
 const COLUMNS = "j.id, j.prev, j.agent, j.turn, j.at, j.body, j.delta, a.address";
 const FROM = "FROM journal j JOIN agents a ON a.no = j.agent";
-/** Rows that a search by cause looks at, newest first. */
+/** Rows that a search looks at, newest first. */
 const SEARCH_ROWS = 200_000;
 
 interface Stored {
@@ -24,6 +24,7 @@ export class JournalTable {
   readonly #walk: StatementSync;
   readonly #after: StatementSync;
   readonly #search: StatementSync;
+  readonly #byId: StatementSync;
   readonly #last: StatementSync;
   readonly #window: StatementSync;
   readonly #delete: StatementSync;
@@ -42,8 +43,9 @@ export class JournalTable {
     );
     this.#after = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id > ? ORDER BY j.id LIMIT ?`);
     this.#search = db.prepare(
-      `SELECT ${COLUMNS} ${FROM} WHERE j.id > ? AND instr(j.body, ?) > 0 ORDER BY j.id DESC`,
+      `SELECT ${COLUMNS} ${FROM} WHERE j.id > ? AND instr(j.body, ?) > 0 ORDER BY j.id DESC LIMIT ?`,
     );
+    this.#byId = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id = ?`);
     this.#last = db.prepare("SELECT id, at FROM journal ORDER BY id DESC LIMIT 1");
     this.#window = db.prepare(
       `SELECT id, at, id = (SELECT head FROM agents WHERE no = journal.agent) AS is_head FROM journal WHERE id > ? ORDER BY id LIMIT ?`,
@@ -70,16 +72,14 @@ export class JournalTable {
     return all<Stored>(this.#after, id, limit).map(toRow);
   }
 
-  /** Rows that an id caused, newest first, among the newest 200,000. */
-  causedBy(id: string, limit: number): readonly JournalRow[] {
-    const found: JournalRow[] = [];
-    if (limit <= 0) return found;
-    const written = JSON.stringify(id).slice(1, -1);
-    for (const stored of each<Stored>(this.#search, this.last().id - SEARCH_ROWS, written)) {
-      const row = toRow(stored);
-      if (names(row, id) && found.push(row) >= limit) break;
-    }
-    return found;
+  byId(id: number): JournalRow | undefined {
+    const found = first<Stored>(this.#byId, id);
+    return found === undefined ? undefined : toRow(found);
+  }
+
+  /** Rows whose body contains a text, newest first, among the newest 200,000. */
+  containing(text: string, limit: number): readonly JournalRow[] {
+    return all<Stored>(this.#search, this.last().id - SEARCH_ROWS, text, limit).map(toRow);
   }
 
   /**
@@ -104,28 +104,6 @@ export class JournalTable {
     if (!more) this.#pruned = 0;
     return more;
   }
-}
-
-/** Where a record names ids. */
-interface Naming {
-  readonly cause?: {
-    readonly id?: string;
-    readonly chain?: string;
-    readonly correlation?: string;
-    readonly eventId?: string;
-  };
-  readonly coalesced?: readonly string[];
-}
-
-function names(row: JournalRow, id: string): boolean {
-  const { cause, coalesced }: Naming = JSON.parse(row.body);
-  return (
-    cause?.id === id ||
-    cause?.chain === id ||
-    cause?.correlation === id ||
-    cause?.eventId === id ||
-    coalesced?.includes(id) === true
-  );
 }
 
 function toRow(stored: Stored): JournalRow {

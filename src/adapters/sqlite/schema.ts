@@ -53,6 +53,9 @@ CREATE TABLE dedupe_a (
 CREATE TABLE dedupe_b (
   hash BLOB PRIMARY KEY, id TEXT NOT NULL, seq INTEGER NOT NULL, digest INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
 
+CREATE TABLE dedupe_chunks (agent INTEGER NOT NULL, chunk INTEGER NOT NULL, at INTEGER NOT NULL, keys BLOB NOT NULL);
+CREATE UNIQUE INDEX dedupe_chunks_agent ON dedupe_chunks (agent, chunk);
+
 CREATE TABLE ledger_entries (class BLOB NOT NULL, key BLOB NOT NULL, version INTEGER NOT NULL, bytes BLOB, UNIQUE (class, key));
 CREATE TABLE ledger_sums (
   class BLOB NOT NULL, key BLOB NOT NULL, value REAL NOT NULL, PRIMARY KEY (class, key)) WITHOUT ROWID;

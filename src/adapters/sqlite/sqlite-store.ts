@@ -6,6 +6,7 @@ import {
   type AgentRow,
   type Commit,
   type DeadRow,
+  type DedupeChunk,
   type DedupeRow,
   type EffectRow,
   type JournalRow,
@@ -182,6 +183,14 @@ export class SqliteStore implements Store {
     return this.#read(({ dedupe }) => dedupe.get(hash));
   }
 
+  dedupeChunks(agent: number): readonly DedupeChunk[] {
+    return this.#read(({ chunks }) => chunks.of(agent));
+  }
+
+  lastDedupeChunk(agent: number): DedupeChunk | undefined {
+    return this.#read(({ chunks }) => chunks.last(agent));
+  }
+
   reply(id: string): ReplyRow | undefined {
     return this.#read(({ replies }) => replies.get(id));
   }
@@ -202,8 +211,12 @@ export class SqliteStore implements Store {
     return this.#read(({ journal }) => journal.after(id, limit));
   }
 
-  async journalOf(id: string, limit: number): Promise<readonly JournalRow[]> {
-    return this.#read(({ journal }) => journal.causedBy(id, limit));
+  journalById(id: number): JournalRow | undefined {
+    return this.#read(({ journal }) => journal.byId(id));
+  }
+
+  async journalWith(text: string, limit: number): Promise<readonly JournalRow[]> {
+    return this.#read(({ journal }) => journal.containing(text, limit));
   }
 
   async fact(name: string): Promise<string | undefined> {
@@ -233,11 +246,12 @@ export class SqliteStore implements Store {
   async prune(retention: Retention, limit: number): Promise<boolean> {
     try {
       if (this.#isDoubtful) this.#reconnect();
-      return this.#within(({ journal, replies, dedupe }) => {
+      return this.#within(({ journal, replies, dedupe, chunks }) => {
         const moreJournal = journal.prune(retention.journalBefore, limit);
         const moreReplies = replies.prune(retention.repliesBefore, limit) === limit;
         dedupe.prune(retention.dedupeBefore);
-        return moreJournal || moreReplies;
+        const moreChunks = chunks.prune(retention.dedupeBefore, limit);
+        return moreJournal || moreReplies || moreChunks;
       });
     } catch (thrown) {
       if (isDiskFault(thrown)) this.#isDoubtful = true;

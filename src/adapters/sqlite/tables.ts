@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Commit } from "../../kernel/index.ts";
 import { AgentsTable } from "./agents-table.ts";
+import { ChunksTable } from "./chunks-table.ts";
 import { DeadTable } from "./dead-table.ts";
 import { DedupeTable } from "./dedupe-table.ts";
 import { EffectsTable } from "./effects-table.ts";
@@ -22,6 +23,7 @@ export class Tables {
   readonly subscriptions: SubscriptionsTable;
   readonly facts: FactsTable;
   readonly dedupe: DedupeTable;
+  readonly chunks: ChunksTable;
   readonly ledger: LedgerTables;
   readonly begin: StatementSync;
   readonly commit: StatementSync;
@@ -39,6 +41,7 @@ export class Tables {
     this.subscriptions = new SubscriptionsTable(db);
     this.facts = new FactsTable(db);
     this.dedupe = new DedupeTable(db, this.facts);
+    this.chunks = new ChunksTable(db);
     this.ledger = new LedgerTables(db);
     this.begin = db.prepare("BEGIN IMMEDIATE");
     this.commit = db.prepare("COMMIT");
@@ -65,7 +68,8 @@ export class Tables {
       this.subscriptions.drop(agent, pattern);
     for (const row of unit.subscribe ?? NONE) this.subscriptions.put(row);
     if (unit.dedupe !== undefined) {
-      this.dedupe.put(unit.dedupe.rows);
+      if (unit.dedupe.rows !== undefined) this.dedupe.put(unit.dedupe.rows);
+      for (const chunk of unit.dedupe.chunks ?? NONE) this.chunks.put(chunk);
       if (unit.dedupe.upTo !== undefined) this.facts.put("dedupe.upTo", String(unit.dedupe.upTo));
     }
     if (unit.facts !== undefined)
