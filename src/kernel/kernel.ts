@@ -202,10 +202,10 @@ export class Kernel implements KernelApi {
     this.#agenda.stop();
     this.#housekeeping?.();
     const { clock } = this.#core;
-    const until = clock.monotonic() + drainMs;
-    while (!this.#dispatcher.isIdle && clock.monotonic() < until) {
-      await new Promise<void>((resolve) => clock.at(clock.now() + 5, resolve));
-    }
+    const late = Promise.withResolvers<void>();
+    const cancel = clock.at(clock.now() + drainMs, late.resolve);
+    await Promise.race([this.#dispatcher.whenIdle(), late.promise]);
+    cancel();
     for (const attempt of this.#dispatcher.inFlight) attempt.abort(new AosError("SHUTTING_DOWN", "the system shut down before the turn ended"));
     this.#liveness.stop();
     await this.#core.committer.drained();

@@ -9,7 +9,13 @@ import { type Ack, AgentOperatingSystem, AosError, type AosErrorCode, type BootO
 /** Boots a system in memory whose clock stands still; it ends with the test. */
 export async function scene(t: TestContext, options: BootOptions = {}): Promise<AgentOperatingSystem> {
   const aos = await AgentOperatingSystem.boot({ store: "memory", clock: "inject", ...options });
-  t.after(() => aos.shutdown());
+  const clock = aos.testClock;
+  t.after(async () => {
+    const stopped = aos.shutdown();
+    // Where a handler hangs, only time ends the wait for it.
+    await clock?.advance(60_000);
+    await stopped;
+  });
   return aos;
 }
 
