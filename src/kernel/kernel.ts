@@ -152,7 +152,7 @@ export class Kernel implements KernelApi {
     this.#intake.onDebounce = (entry, envelope) => this.#desk.debounce(entry, envelope.name, envelope.at);
     this.#agenda.quietUntil = (no, event, now) => this.#desk.quietUntil(no, event, now);
     this.#agenda.onCancel = (entry) => entry.attempt?.abort(new AosError("TIMEOUT", "the next tick of its schedule cancelled it", { details: { cancelled: true } }));
-    this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id);
+    this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id).catch(() => undefined);
   }
 
   /** Reads back the dedupe keys that were still in memory when the last process ended. */
