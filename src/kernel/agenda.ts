@@ -62,10 +62,10 @@ export class Agenda {
     this.#armedFor = Infinity;
   }
 
-  /** The rows that plan a new agent's schedules. */
-  firstTicks(no: number, type: LoadedType, address: string, now: number): MailRow[] {
+  /** The rows that plan an agent's schedules: from now on, or from the tick that was settled last. */
+  firstTicks(no: number, type: LoadedType, address: string, now: number, settled: ReadonlyMap<string, number> = new Map()): MailRow[] {
     return Object.entries(type.contract.schedules ?? {}).flatMap(([name, spec]) => {
-      const row = this.#plan(no, address, name, spec, now, now);
+      const row = this.#plan(no, address, name, spec, settled.get(name) ?? now, now);
       return row === undefined ? [] : [row];
     });
   }
@@ -130,6 +130,16 @@ export class Agenda {
     else await this.#join(row);
   }
 
+  /** Lets the ticks go on that waited for a type's code. */
+  async codeArrived(type: string): Promise<void> {
+    const rows = await this.#core.store.parked("code-missing");
+    const waiting = rows.filter(({ timer, parked = "" }) => timer?.startsWith("s:") === true && parked.includes(JSON.stringify(codeOf(type))));
+    if (waiting.length === 0) return;
+    const now = this.#core.clock.now();
+    await this.#core.committer.write({ mailSet: waiting.map(({ seq }) => ({ seq, dueAt: now, parked: null, attempts: 0, marked: 0 })) });
+    this.refresh();
+  }
+
   /** Mail whose time has come joins its mailbox. */
   async #join(row: MailRow): Promise<void> {
     if (row.attempts === 0 && row.parked === undefined && row.timer === undefined) {
@@ -170,8 +180,14 @@ export class Agenda {
       await this.#core.committer.write({ mailOut: [row.seq] });
       return;
     }
-    if (type === undefined || spec === undefined) {
-      // The code is not there, or no longer knows the schedule: it is planned again when it does.
+    if (type === undefined) {
+      // The tick waits for its code, which then applies the misfire policy.
+      const parked = JSON.stringify({ kind: "code-missing", on: codeOf(entry.type) });
+      await this.#core.committer.write({ mailSet: [{ seq: row.seq, dueAt: null, parked, attempts: 0, marked: 0 }] });
+      return;
+    }
+    if (spec === undefined) {
+      // The contract no longer knows the schedule: it is planned again when it does.
       await this.#core.committer.write({ mailOut: [row.seq] });
       return;
     }
@@ -218,4 +234,14 @@ export class Agenda {
   quietUntil: (agent: number, event: string, now: number) => number | undefined = () => undefined;
   /** Told that a tick's overlap policy ends the attempt in flight. */
   onCancel: (entry: AgentEntry) => void = () => undefined;
+}
+
+/** The condition of what waits for a type's code. */
+function codeOf(type: string): string {
+  return `type ${type}`;
+}
+
+/** The tick up to which a schedule's row is settled. */
+export function settledAtOf(row: MailRow): number {
+  return (JSON.parse(row.data) as Planned).settledAt;
 }

@@ -28,7 +28,7 @@ import { concerns, decodeBody, readRecord, type RecordBody, type TurnRecord } fr
 import { isFinal, Replies } from "./replies.ts";
 import { Routing } from "./routing.ts";
 import { Runner, type Watch } from "./runner.ts";
-import { ScheduleDesk } from "./schedule-desk.ts";
+import { type Described, ScheduleDesk } from "./schedule-desk.ts";
 import { digestOf, Settler } from "./settle.ts";
 import { Spawner } from "./spawner.ts";
 import { readState } from "./migrate.ts";
@@ -173,13 +173,19 @@ export class Kernel implements KernelApi {
   }
 
   async load(agent: LoadableAgent): Promise<void> {
+    const isNew = this.#core.types.get(agent.contract?.type) === undefined;
     const type = this.#core.types.load(agent);
     const name = `type:${type.name}`;
     const described = JSON.stringify(describeContract(type.contract));
     const before = await this.#core.store.fact(name);
-    if (before === described) return;
-    await this.#core.committer.write({ facts: { [name]: described } });
-    if (before !== undefined) await this.#desk.replan(type);
+    if (before !== described) {
+      await this.#core.committer.write({ facts: { [name]: described } });
+      if (before !== undefined) await this.#desk.replan(type, JSON.parse(before) as Described);
+    }
+    if (!isNew) return;
+    await this.#agenda.codeArrived(type.name);
+    // What waits for this code, or for an agent that now can run, goes on.
+    if (!this.#dispatcher.isPaused) await this.#rescan();
   }
 
   /** Begins to work: mail that waits is dispatched, timers are armed. */

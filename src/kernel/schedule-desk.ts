@@ -1,4 +1,4 @@
-import type { Agenda } from "./agenda.ts";
+import { type Agenda, settledAtOf } from "./agenda.ts";
 import type { ScheduleInfo } from "./api.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Core } from "./core.ts";
@@ -10,7 +10,7 @@ import { preview, type ScheduleSpec } from "./schedule.ts";
 import type { Mutable } from "./settle.ts";
 import type { Commit, MailRow } from "./store.ts";
 import type { LoadedType } from "./types.ts";
-import { shortAddress } from "./address.ts";
+import { shortAddress, tenantOf } from "./address.ts";
 
 const LIST_MAX = 1_000;
 /** A debounce waits at most this many times its quiet time. */
@@ -113,27 +113,39 @@ export class ScheduleDesk {
     commit.mailIn = [...(commit.mailIn ?? []), ...rows];
   }
 
-  /** Plans the schedules of all agents of a type anew, because its contract changed. */
-  async replan(type: LoadedType): Promise<void> {
-    let after: string | undefined;
+  /** Brings the schedules and subscriptions of all agents of a type up to its contract, which changed since `before`. */
+  async replan(type: LoadedType, before: Described): Promise<void> {
+    const { schedules = {}, topics = [] } = type.contract;
+    const isSame = (name: string): boolean => JSON.stringify(before.schedules?.[name]) === JSON.stringify(schedules[name]);
+    const gone = (before.topics ?? []).filter(({ topic }) => !topics.some((each) => each.topic === topic));
     const now = this.#core.clock.now();
+    let after: string | undefined;
     while (true) {
       const page = await this.#core.store.agents({ type: type.name, after, limit: LIST_MAX });
-      for (const agent of page) {
-        if (agent.status === "terminated") continue;
-        const rows = await this.#core.store.delayed(agent.no);
-        const wanted = this.#agenda.firstTicks(agent.no, type, agent.address, now);
-        const old = rows.filter(({ timer }) => timer?.startsWith("s:") === true);
-        if (old.length === 0 && wanted.length === 0) continue;
-        // A tick that is planned stays as it is where its schedule still exists: what was missed is not forgotten.
-        const kept = new Set(old.filter(({ timer }) => wanted.some((row) => row.timer === timer)).map(({ timer }) => timer));
+      for (const { no, address, status } of page) {
+        if (status === "terminated") continue;
+        const old = (await this.#core.store.delayed(no)).filter(({ timer }) => timer?.startsWith("s:") === true);
+        const named = new Map(old.map((row) => [row.timer?.slice(2) ?? "", row]));
+        // A tick that is planned stays as it is where its schedule does; where that changed, what was missed is not forgotten.
+        const kept = new Set([...named.keys()].filter(isSame));
+        const settled = new Map([...named].map(([name, row]) => [name, settledAtOf(row)]));
         await this.#core.committer.write({
-          timersOut: old.flatMap(({ timer }) => (timer === undefined || kept.has(timer) ? [] : [{ agent: agent.no, timer }])),
-          mailIn: wanted.filter(({ timer }) => !kept.has(timer)),
+          timersOut: [...named.keys()].flatMap((name) => (kept.has(name) ? [] : [{ agent: no, timer: `s:${name}` }])),
+          mailIn: this.#agenda.firstTicks(no, type, address, now, settled).filter(({ timer }) => !kept.has(timer?.slice(2) ?? "")),
+          unsubscribe: gone.map(({ topic }) => ({ agent: no, pattern: topic })),
+          subscribe: topics.map(({ topic, event, where }) => ({
+            tenant: tenantOf(address), pattern: topic, agent: no, event: event.name, filter: where === undefined ? undefined : JSON.stringify(where),
+          })),
         });
       }
       if (page.length < LIST_MAX) return;
       after = page.at(-1)?.address;
     }
   }
+}
+
+/** The parts of a stored contract that agents' rows follow from. */
+export interface Described {
+  readonly schedules?: Readonly<Record<string, unknown>> | undefined;
+  readonly topics?: readonly { readonly topic: string }[] | undefined;
 }
