@@ -63,15 +63,15 @@ export class DedupeIndex {
   }
 
   add(row: DedupeRow, durable?: Promise<unknown>): void {
-    if (durable === undefined) {
-      this.#tail.set(row.hash, row);
-      return;
-    }
-    this.#tail.set(row.hash, { ...row, durable });
-    durable.then(
-      () => this.#tail.has(row.hash) && this.#tail.set(row.hash, row),
-      () => undefined,
-    );
+    this.#tail.set(row.hash, durable === undefined ? row : { ...row, durable });
+  }
+
+  /** Notes that the mail under a key is durable. */
+  settled(hash: string): void {
+    const seen = this.#tail.get(hash);
+    if (seen?.durable === undefined) return;
+    const { hash: same, id, seq, digest, at } = seen;
+    this.#tail.set(same, { hash: same, id, seq, digest, at });
   }
 
   remove(hash: string): void {

@@ -28,7 +28,8 @@ export interface DispatchParts {
   readonly onStart: () => void;
 }
 
-const SLICE_MS = 4;
+/** How long turns may start one after another before commits and input get their turn. */
+const SLICE_MS = 10;
 const COALESCE_MAX = 99;
 const CHAINS_MAX = 20_000;
 
@@ -115,7 +116,7 @@ export class Dispatcher {
     const until = core.clock.monotonic() + SLICE_MS;
     let started = 0;
     while (!this.isPaused && this.#alone === undefined && this.#inFlight.size + this.#preparing < core.limits.concurrency) {
-      if (core.committer.pending >= core.limits.commitBatch || (++started % 16 === 0 && core.clock.monotonic() > until)) {
+      if (++started % 16 === 0 && core.clock.monotonic() > until) {
         // Let commits and input have their turn.
         this.#isScheduled = true;
         core.clock.soon(() => {

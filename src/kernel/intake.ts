@@ -155,8 +155,10 @@ export class Intake {
         this.arriving.delete(seq);
         if (error !== undefined && !wasFused) this.#undo(arriving, error);
         entry.settle();
-        if (error === undefined) resolve({ id: envelope.id, seq, duplicate: false });
-        else {
+        if (error === undefined) {
+          if (dedupe !== undefined) this.#dedupe.settled(dedupe.hash);
+          resolve({ id: envelope.id, seq, duplicate: false });
+        } else {
           if (dedupe !== undefined) this.#dedupe.remove(dedupe.hash);
           reject(error);
         }

@@ -74,7 +74,7 @@ export class Kernel implements KernelApi {
   readonly #routing: Routing;
   readonly #feed: Feed;
   readonly #tally: Tally;
-  readonly #outcomes = new Outcomes();
+  readonly #outcomes: Outcomes;
   readonly #supervision: Supervision;
   readonly #settler: Settler;
   #isStoreDown = false;
@@ -105,6 +105,7 @@ export class Kernel implements KernelApi {
     const core: Core = { ...platform, clock, types, committer, numbers, published: (rows) => this.#published(rows) };
     this.#core = core;
     this.#tally = new Tally();
+    this.#outcomes = new Outcomes(store);
     this.#feed = new Feed(core, opened.lastJournalId);
     const dedupe = new DedupeIndex(store, { windowMs: limits.dedupeMs, perAgent: limits.dedupePerAgent, upTo: opened.dedupeUpTo });
     this.#dedupe = dedupe;
@@ -273,9 +274,8 @@ export class Kernel implements KernelApi {
     return this.accept({ target: full(address), kind: "wake", name: "wake", source: "operator" });
   }
 
-  async outcome(id: string, timeoutMs: number): Promise<TurnRecord | undefined> {
-    const known = this.#outcomes.wait(id, this.#core.clock, timeoutMs);
-    return known;
+  outcome(id: string, timeoutMs: number): Promise<TurnRecord | undefined> {
+    return this.#outcomes.wait(id, this.#core.clock, timeoutMs);
   }
 
   agents(selection: AgentSelection, page: { readonly cursor?: string | undefined; readonly limit?: number | undefined } = {}): Promise<Page<AgentInfo>> {
@@ -389,7 +389,7 @@ export class Kernel implements KernelApi {
   #ended(mail: Mail, body: RecordBody, row: JournalWrite | undefined, reply: { readonly id: string; readonly at: number; readonly body: string } | undefined): void {
     this.#tally.count(body);
     if (reply !== undefined) this.#replies.settle(reply);
-    if (row !== undefined && isFinal(body)) this.#outcomes.settle(mail.envelope.id, { ...row, address: mail.envelope.target });
+    if (row !== undefined && isFinal(body)) this.#outcomes.settle(mail.envelope.id, row.id);
   }
 
   #published(rows: readonly JournalWrite[]): void {
