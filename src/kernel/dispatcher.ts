@@ -295,14 +295,16 @@ export class Dispatcher {
     const others = handler?.coalesce === true && mail.envelope.kind === "event" ? entry.mailbox.takeWhere(COALESCE_MAX, isSame) : [];
     const attempt = new Attempt(entry, mail, others, type, { now, monotonic: core.clock.monotonic() });
     entry.attempt = attempt;
-    this.#inFlight.add(attempt);
     if (entry.turnsPending === 0) {
       this.wakes++;
       counters.count(entry, "wakes", now, attempt.ledger);
     }
     counters.count(entry, "turns", now, attempt.ledger);
     runner.run(attempt);
-    if (!attempt.isDead) this.#parts.onStart();
+    if (attempt.isDead) return;
+    // Most turns are over by now; only those that wait for something are listed.
+    this.#inFlight.add(attempt);
+    this.#parts.onStart();
   }
 
   /** Settles mail whose turn could not be written, by its own fault. */

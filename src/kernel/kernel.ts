@@ -129,7 +129,7 @@ export class Kernel implements KernelApi {
     const delayed = (dueAt: number): void => this.#agenda.expect(dueAt);
     const outbox = new Outbox(core, this.#directory, this.#dedupe, { ready: wakeNo, delayed });
     this.#settler = new Settler({
-      core, directory: this.#directory, intake: this.#intake, dedupe: this.#dedupe, outbox, counters, spawner, supervision: this.#supervision,
+      core, directory: this.#directory, dedupe: this.#dedupe, outbox, counters, spawner, supervision: this.#supervision,
       next: wake, delayed,
       ended: (mail, body, reply, row) => this.#ended(mail, body, row, reply),
       undone: (entry, mail, error) => void this.#undone(entry, mail, error),
