@@ -11,7 +11,7 @@ export interface RunFile {
 /** Reads `run.json`; undefined where there is none, it is unreadable, or its process is gone. */
 export function readRunFile(dir: string): RunFile | undefined {
   try {
-    const run = JSON.parse(readFileSync(join(dir, "run.json"), "utf8")) as Partial<RunFile>;
+    const run: Partial<RunFile> = JSON.parse(readFileSync(join(dir, "run.json"), "utf8"));
     if (typeof run.url !== "string" || typeof run.pid !== "number" || !isAlive(run.pid))
       return undefined;
     return { url: run.url, pid: run.pid, startedAt: run.startedAt ?? "" };

@@ -25,7 +25,7 @@ export function relative(moment: Moment | null | undefined, now: number): string
   const ms = epochMs(moment);
   if (ms === undefined) return undefined;
   const distance = Math.abs(ms - now);
-  const unit = UNITS.find(([, size]) => distance >= size);
+  const unit = UNITS.find(([, length]) => distance >= length);
   if (unit === undefined) return "now";
   const text = `${Math.floor(distance / unit[1])}${unit[0]}`;
   return ms < now ? `${text} ago` : `in ${text}`;

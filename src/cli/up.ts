@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { cliEnvironment, loadSettings, serve } from "../system/index.ts";
 import { readInteger } from "./arguments.ts";
 import { readRunFile } from "./data-folder.ts";
 import { problemOf } from "./failure.ts";
@@ -49,6 +48,8 @@ async function up(
   io: Io,
 ): Promise<void> {
   const stop = stopSignal();
+  // Only now: the help and the completion of this command do not need a system.
+  const { cliEnvironment, loadSettings, serve } = await import("../system/index.ts");
   const folder = dir ?? (await loadSettings({ file: options.config })).get("dir");
   const served = await serve({
     dir,
@@ -59,7 +60,7 @@ async function up(
     node: options.node,
     configFile: options.config,
     isSupervised: cliEnvironment().isSupervised,
-    log: io.note,
+    log: (line) => io.note(line),
   }).catch((thrown: unknown) => {
     throw nameOwner(thrown, folder);
   });

@@ -106,7 +106,7 @@ export class AosClient {
       body: cloudEvent(type, data, options),
       headers: { "idempotency-key": options.key },
     });
-    return Array.isArray(answer) ? answer : [answer as RoutedAck];
+    return isList(answer) ? answer : [answer];
   }
 
   /** Publishes a message to every subscriber of a topic. */
@@ -140,7 +140,9 @@ export class AosClient {
       headers: { "idempotency-key": options.key },
       timeoutMs: 0,
     });
-    const answer = (await response.json()) as { readonly id: string; readonly output?: unknown };
+    const answer = await this.#transport.read<{ readonly id: string; readonly output?: unknown }>(
+      response,
+    );
     return { id: answer.id, isPending: response.status === 202, output: answer.output };
   }
 
@@ -149,7 +151,7 @@ export class AosClient {
     const response = await this.#transport.send({ path: `/api/replies/${encodeURIComponent(id)}` });
     return response.status === 202
       ? undefined
-      : ((await response.json()) as { readonly output: unknown });
+      : this.#transport.read<{ readonly output: unknown }>(response);
   }
 
   /** Asks a query of the last committed state. */
@@ -173,7 +175,7 @@ export class AosClient {
       query: { timeoutMs },
       timeoutMs: timeoutMs + 10_000,
     });
-    return response.status === 200 ? ((await response.json()) as TurnRecord) : undefined;
+    return response.status === 200 ? this.#transport.read<TurnRecord>(response) : undefined;
   }
 
   /** Moves one agent. */
@@ -254,7 +256,9 @@ export class AosClient {
           waitMs = RECONNECT_MIN_MS;
           const id = Number(message.id);
           if (message.id !== "" && Number.isSafeInteger(id)) after = id;
-          if (isRecord(message.event)) yield JSON.parse(message.data) as TurnRecord;
+          if (!isRecord(message.event)) continue;
+          const record: TurnRecord = JSON.parse(message.data);
+          yield record;
         }
       } catch (thrown) {
         if (options.signal.aborted) return;
@@ -386,6 +390,10 @@ function schedulePath(address: string, name: string): string {
 /** A list, bare or in the `items` of a page. */
 function rows<T>(answer: readonly T[] | Page<T>): readonly T[] {
   return "items" in answer ? answer.items : answer;
+}
+
+function isList<T>(answer: readonly T[] | T): answer is readonly T[] {
+  return Array.isArray(answer);
 }
 
 function isRecord(event: string): boolean {

@@ -52,7 +52,11 @@ export class Transport {
    * @throws ProblemError with the code of the problem document; UNAVAILABLE where nobody answers; TIMEOUT.
    */
   async json<T>(call: Call): Promise<T> {
-    const response = await this.send(call);
+    return this.read<T>(await this.send(call));
+  }
+
+  /** Reads the JSON of a response; undefined where it has none. */
+  async read<T>(response: Response): Promise<T> {
     if (Number(response.headers.get("content-length") ?? 0) > ANSWER_BYTES_MAX) {
       throw problemError(
         "LIMIT_EXCEEDED",
@@ -62,7 +66,8 @@ export class Transport {
     }
     try {
       const text = await response.text();
-      return (text === "" ? undefined : JSON.parse(text)) as T;
+      const value: T = JSON.parse(text === "" ? "null" : text);
+      return value;
     } catch (cause) {
       throw this.#translate(cause, `${this.url} broke off or did not answer in JSON`);
     }

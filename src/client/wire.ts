@@ -52,7 +52,6 @@ export interface Cause {
   readonly chain: string;
   readonly depth: number;
   readonly from?: string | undefined;
-  readonly [more: string]: unknown;
 }
 
 /** How a turn ended. */

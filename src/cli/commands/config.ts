@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { loadSettings } from "../../system/index.ts";
 import { notFound } from "../failure.ts";
 import { type Io, writeJson } from "../io.ts";
 import { commonOf } from "../program.ts";
@@ -18,6 +17,7 @@ export function addConfig(program: Command, io: Io): void {
     .addHelpText("after", "\nExamples:\n  aos config explain\n  aos config explain http.port")
     .action(
       async (key: string | undefined, options: { readonly config?: string }, command: Command) => {
+        const { loadSettings } = await import("../../system/index.ts");
         const { dir, json } = commonOf(command);
         // AOS_DIR is read with the rest of the environment, so that the answer names it.
         const isGiven = command.parent?.parent?.getOptionValueSource("dir") === "cli";

@@ -89,12 +89,7 @@ async function resolutionOf(
 ): Promise<EffectResolution> {
   if (output !== undefined && outcome !== "done") throw usageError("--output goes with done");
   if (message !== undefined && outcome !== "failed") throw usageError("--message goes with failed");
-  switch (outcome) {
-    case "done":
-      return { outcome, output: (await readJson(output, "--output", io)) ?? null };
-    case "failed":
-      return { outcome, message };
-    case "retry":
-      return { outcome };
-  }
+  if (outcome === "retry") return { outcome };
+  if (outcome === "failed") return { outcome, message };
+  return { outcome, output: (await readJson(output, "--output", io)) ?? null };
 }

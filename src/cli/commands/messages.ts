@@ -21,6 +21,12 @@ const STATUS_FAILED = 400;
 
 /** Adds `send`, `emit`, `publish`, `call` and `query`. */
 export function addMessages(program: Command, io: Io): void {
+  addSend(program, io);
+  addBroadcasts(program, io);
+  addQuestions(program, io);
+}
+
+function addSend(program: Command, io: Io): void {
   program
     .command("send <TYPE/ID> <EVENT> [DATA]")
     .description("Send an event to one agent; exits with 0 only once it is durable.")
@@ -56,7 +62,9 @@ export function addMessages(program: Command, io: Io): void {
         else writeJson(io, ack, true);
       },
     );
+}
 
+function addBroadcasts(program: Command, io: Io): void {
   program
     .command("emit <EVENT> [DATA]")
     .description("Send an event to every agent whose contract accepts it.")
@@ -101,8 +109,6 @@ export function addMessages(program: Command, io: Io): void {
         writeJson(io, await client.publish(topic, payload ?? null, flags), true);
       },
     );
-
-  addQuestions(program, io);
 }
 
 function addQuestions(program: Command, io: Io): void {
