@@ -86,6 +86,7 @@ export class Attempt implements RunningAttempt {
   patientUntil = 0;
   /** Whether the turn succeeded: what it journaled for retries is no longer needed. */
   isDone = false;
+  #isOver = false;
   #dead: AosError | undefined;
   #controller: AbortController | undefined;
   #onAbort: ((error: AosError) => void) | undefined;
@@ -117,10 +118,13 @@ export class Attempt implements RunningAttempt {
   /** @throws AosError TURN_ABORTED once the attempt has ended. */
   assertAlive(): void {
     if (this.#dead !== undefined) throw this.#dead;
+    if (this.#isOver) {
+      throw new AosError("TURN_ABORTED", `the turn of envelope ${this.mail.envelope.id} is over; its context is dead`);
+    }
   }
 
   get isDead(): boolean {
-    return this.#dead !== undefined;
+    return this.#isOver || this.#dead !== undefined;
   }
 
   /** Registers what settles the attempt when it is aborted from outside. */
@@ -129,7 +133,7 @@ export class Attempt implements RunningAttempt {
   }
 
   abort(error: AosError): void {
-    if (this.#dead !== undefined) return;
+    if (this.isDead) return;
     this.#dead = error;
     this.#controller?.abort(error);
     this.#onAbort?.(error);
@@ -137,6 +141,6 @@ export class Attempt implements RunningAttempt {
 
   /** Makes the context dead without settling anything: the attempt has ended by itself. */
   end(): void {
-    this.#dead ??= new AosError("TURN_ABORTED", `the turn of envelope ${this.mail.envelope.id} is over; its context is dead`);
+    this.#isOver = true;
   }
 }

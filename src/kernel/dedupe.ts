@@ -18,6 +18,9 @@ export class DedupeTail {
   readonly #tail = new Map<string, Seen>();
   /** Keys whose journal row is written, in its order: these may move. */
   #journaled: { readonly hash: string; readonly journalId: number }[] = [];
+  /** How many at the front have moved. */
+  #moved = 0;
+  #isMoving = false;
 
   constructor(store: Store) {
     this.#store = store;
@@ -47,14 +50,18 @@ export class DedupeTail {
     this.#journaled.push({ hash, journalId });
   }
 
-  /** A batch to move into the store; undefined while there is little. `done` forgets it here once it is there. */
-  batch(): { readonly rows: readonly DedupeRow[]; readonly upTo: number; readonly done: () => void } | undefined {
-    if (this.#journaled.length < FLUSH_AT) return undefined;
-    const moving = this.#journaled.slice(0, FLUSH_ROWS);
+  /**
+   * A batch to move into the store; undefined while there is little, or one is on its way. Call `done` when it is
+   * there, or `failed`.
+   */
+  batch(): { readonly rows: readonly DedupeRow[]; readonly upTo: number; readonly done: () => void; readonly failed: () => void } | undefined {
+    const waiting = this.#journaled.length - this.#moved;
+    if (this.#isMoving || waiting < FLUSH_AT) return undefined;
+    this.#isMoving = true;
     // Keys of one journal row move together, so that the mark between moved and not moved lies between rows.
-    const last = moving.at(-1)?.journalId ?? 0;
-    const cut = this.#journaled[FLUSH_ROWS]?.journalId === last ? moving.findLastIndex(({ journalId }) => journalId !== last) + 1 : moving.length;
-    const taken = moving.slice(0, cut === 0 ? moving.length : cut);
+    let end = Math.min(this.#journaled.length, this.#moved + Math.max(FLUSH_ROWS, waiting - FLUSH_AT));
+    while (end < this.#journaled.length && this.#journaled[end]?.journalId === this.#journaled[end - 1]?.journalId) end++;
+    const taken = this.#journaled.slice(this.#moved, end);
     const rows = taken
       .flatMap(({ hash }) => this.#tail.get(hash) ?? [])
       .map(({ hash, id, seq, digest, at }) => ({ hash, id, seq, digest, at }))
@@ -63,8 +70,15 @@ export class DedupeTail {
       rows,
       upTo: taken.at(-1)?.journalId ?? 0,
       done: () => {
-        this.#journaled = this.#journaled.slice(taken.length);
+        this.#isMoving = false;
+        this.#moved = end;
         for (const { hash } of taken) this.#tail.delete(hash);
+        if (this.#moved < FLUSH_AT) return;
+        this.#journaled = this.#journaled.slice(this.#moved);
+        this.#moved = 0;
+      },
+      failed: () => {
+        this.#isMoving = false;
       },
     };
   }

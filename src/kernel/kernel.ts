@@ -1,4 +1,4 @@
-import { DEFAULT_TENANT, formatAddress, parseAddress } from "./address.ts";
+import { DEFAULT_TENANT, formatAddress, parseAddress, shortAddress } from "./address.ts";
 import { Agenda } from "./agenda.ts";
 import type { AgentInfo, AgentSelection, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
 import type { Attempt } from "./attempt.ts";
@@ -37,7 +37,6 @@ import { Supervision } from "./supervision.ts";
 import { Tally } from "./tally.ts";
 import { checkPattern } from "./topics.ts";
 import { describeContract, type LoadableAgent, TypeRegistry } from "./types.ts";
-import { shortAddress } from "./views.ts";
 
 /** What a kernel is made with, beside its platform. */
 export interface KernelOptions {
@@ -399,7 +398,7 @@ export class Kernel implements KernelApi {
     const batch = this.#dedupe.batch();
     if (batch === undefined) return;
     const commit: Commit = { dedupe: { rows: batch.rows, upTo: batch.upTo } };
-    this.#core.committer.push({ build: () => commit, settled: (error) => error === undefined && batch.done() });
+    this.#core.committer.push({ build: () => commit, settled: (error) => (error === undefined ? batch.done() : batch.failed()) });
   }
 
   #committed(units: number): void {

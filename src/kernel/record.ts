@@ -2,6 +2,7 @@ import type { Decision } from "./contract/context.ts";
 import type { Envelope } from "./envelope.ts";
 import type { AosError } from "./errors.ts";
 import type { JournalRow } from "./store.ts";
+import { shortAddress } from "./address.ts";
 
 /** How a turn ended. */
 export type Outcome = "done" | "retry" | "parked" | "dead" | "skipped" | "refused";
@@ -74,7 +75,7 @@ export function readRecord(row: JournalRow): TurnRecord {
   const { dedupe: _dedupe, ...body } = JSON.parse(row.body) as RecordBody;
   return {
     seq: row.id,
-    agent: row.address,
+    agent: shortAddress(row.address),
     turn: row.turn,
     at: row.at,
     ...body,

@@ -10,7 +10,7 @@ import { preview, type ScheduleSpec } from "./schedule.ts";
 import type { Mutable } from "./settle.ts";
 import type { Commit, MailRow } from "./store.ts";
 import type { LoadedType } from "./types.ts";
-import { shortAddress } from "./views.ts";
+import { shortAddress } from "./address.ts";
 
 const LIST_MAX = 1_000;
 /** A debounce waits at most this many times its quiet time. */
