@@ -42,7 +42,7 @@ function draw(node: Node, lead: string, below: string): readonly string[] {
   const { cause } = first;
   const isOne = node.records.length === 1;
   const head =
-    `${lead}${cause.type}  ${cause.from ?? cause.source} → ${first.agent}  ${isOne ? ending(first) : ""}`.trimEnd();
+    `${lead}${cause.type}  ${short(cause.from) ?? cause.source} → ${first.agent}  ${isOne ? ending(first) : ""}`.trimEnd();
   const inner = node.children.length > 0 ? `${below}│  ` : `${below}   `;
   const attempts = isOne ? [] : node.records.map((record) => `${inner}${ending(record)}`);
   const notes = node.records.flatMap((record) =>
@@ -53,6 +53,11 @@ function draw(node: Node, lead: string, below: string): readonly string[] {
     return draw(child, `${below}${isLast ? "└─ " : "├─ "}`, `${below}${isLast ? "   " : "│  "}`);
   });
   return [head, ...attempts, ...notes, ...children];
+}
+
+/** The default tenant goes without saying. */
+function short(address: string | undefined): string | undefined {
+  return address?.replace(/^default\//, "");
 }
 
 function ending({ turn, outcome, attempts, costMs, effects, sent }: TurnRecord): string {

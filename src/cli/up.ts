@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { readInteger } from "./arguments.ts";
+import { findRunning } from "./connection.ts";
 import { readRunFile } from "./data-folder.ts";
 import { problemOf } from "./failure.ts";
 import { ProblemError } from "../client/index.ts";
@@ -17,6 +18,10 @@ interface UpOptions {
 
 /** The third signal ends a process that does not end by itself. */
 const SIGNALS_MAX = 3;
+/** What a start that failed left open is not waited for longer. */
+const FAILED_MS = 1_000;
+/** The greeting names so many agents. */
+const NAMED_MAX = 12;
 const FORCED_EXIT = 130;
 
 /** Adds `aos up`. */
@@ -62,6 +67,7 @@ async function up(
     isSupervised: cliEnvironment().isSupervised,
     log: (line) => io.note(line),
   }).catch((thrown: unknown) => {
+    endSoon();
     throw nameOwner(thrown, folder);
   });
   const ready = {
@@ -72,11 +78,22 @@ async function up(
     ...(served.apiKey === undefined ? {} : { apiKey: served.apiKey }),
   };
   if (json === true || !io.isTty) io.out(JSON.stringify(ready));
-  else for (const line of greeting(ready, options.agents)) io.out(line);
+  else for (const line of greeting(ready, await registered(folder))) io.out(line);
   await stop;
   await served.close();
   // An agent's own timer or socket must not keep a system alive that has drained.
   process.exit(0);
+}
+
+/** Addresses of the agents there are; one more than are shown tells that there are more. */
+async function registered(dir: string): Promise<readonly string[]> {
+  const client = await findRunning({ dir });
+  const page = await client?.agents({ limit: NAMED_MAX + 1 });
+  return page?.items.map(({ address }) => address) ?? [];
+}
+
+function endSoon(): void {
+  setTimeout(() => process.exit(), FAILED_MS).unref();
 }
 
 /** What people see when a system is ready. */
@@ -92,12 +109,17 @@ export function greeting(
   return [
     `AOS runs at ${ready.url}`,
     `  data    ${ready.dir}`,
-    `  agents  ${agents.length === 0 ? "none; add some with --agents FILE" : agents.join(", ")}`,
+    `  agents  ${agents.length === 0 ? "none yet; `aos register TYPE ID` makes one" : named(agents)}`,
     ...(ready.apiKey === undefined
       ? []
       : [`  key     ${ready.apiKey}`, "          shown this once: keep it"]),
     `Stop it with Ctrl-C or \`kill ${ready.pid}\`.`,
   ];
+}
+
+function named(agents: readonly string[]): string {
+  const shown = agents.slice(0, NAMED_MAX).join(", ");
+  return agents.length > NAMED_MAX ? `${shown} and more; \`aos ps\` lists them` : shown;
 }
 
 /** Resolves at the first signal; a signal at start-up counts as well. */
