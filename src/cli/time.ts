@@ -8,7 +8,7 @@ const UNITS: readonly (readonly [unit: string, ms: number])[] = [
 ];
 
 /** Epoch ms of a moment; undefined where there is none. */
-export function epochMs(moment: Moment | null | undefined): number | undefined {
+function epochMs(moment: Moment | null | undefined): number | undefined {
   if (moment === undefined || moment === null) return undefined;
   const ms = typeof moment === "number" ? moment : Date.parse(moment);
   return Number.isFinite(ms) ? ms : undefined;

@@ -171,3 +171,28 @@ test("a stream that is refused ends with the refusal", async () => {
   });
   await assert.rejects(stream.next(), { code: "UNAUTHENTICATED" });
 });
+
+test("an address with a tenant acts in that tenant", async () => {
+  await using server = await listening((_, response) => json(response, 200, {}));
+  await new AosClient({ url: server.url, tenant: "acme" }).agent("other/cfo/main");
+  assert.equal(server.seen[0]?.url, "/api/agents/cfo/main");
+  assert.equal(server.seen[0].headers["aos-tenant"], "other");
+});
+
+test("an emitted event is acknowledged by each agent, or refused as a whole", async () => {
+  const routed = [{ agent: "cfo/main", id: "e1", seq: 1, duplicate: false }];
+  const error = {
+    code: "EVENT_NOT_ACCEPTED",
+    status: 422,
+    title: "no",
+    detail: "nobody accepts it",
+  };
+  await using server = await listening(({ body }, response) =>
+    json(response, 207, [
+      body?.["type"] === "known" ? { status: 202, routed } : { status: 422, error },
+    ]),
+  );
+  const client = new AosClient({ url: server.url });
+  assert.deepEqual(await client.emit("known", {}), routed);
+  await assert.rejects(client.emit("unknown", {}), { code: "EVENT_NOT_ACCEPTED" });
+});

@@ -1,6 +1,6 @@
 import { readEvents } from "./event-stream.ts";
-import { ProblemError } from "./problem.ts";
-import { type ClientOptions, Transport } from "./transport.ts";
+import { type Problem, ProblemError } from "./problem.ts";
+import { type Call, type ClientOptions, Transport } from "./transport.ts";
 import type {
   Ack,
   Agent,
@@ -72,52 +72,57 @@ export class AosClient {
   ): Promise<{ readonly address: string; readonly created: boolean }> {
     return this.#transport.json({
       method: "PUT",
-      path: agentPath(address),
+      ...at(address),
       body: config === undefined ? {} : { config },
     });
   }
 
   /** Ends an agent for good. */
   terminate(address: string): Promise<Agent> {
-    return this.#transport.json({ method: "DELETE", path: agentPath(address) });
+    return this.#transport.json({ method: "DELETE", ...at(address) });
   }
 
   /** Sends an event to one agent; resolves once it is durable. */
   send(address: string, type: string, data: unknown, options: SendOptions = {}): Promise<Ack> {
     return this.#transport.json({
       method: "POST",
-      path: `${agentPath(address)}/events`,
+      ...at(address, `/events`),
       type: CLOUD_EVENT,
       body: cloudEvent(type, data, options),
       headers: { "idempotency-key": options.key },
     });
   }
 
-  /** Sends an event to every agent whose contract accepts it. */
+  /**
+   * Sends an event to every agent whose contract accepts it; one acknowledgement per agent.
+   * @throws ProblemError where the system refused the event.
+   */
   async emit(
     type: string,
     data: unknown,
     options: SendOptions = {},
   ): Promise<readonly RoutedAck[]> {
-    const answer = await this.#transport.json<readonly RoutedAck[] | RoutedAck>({
+    const [answer] = await this.#transport.json<readonly EventAnswer[]>({
       method: "POST",
       path: "/api/events",
       type: CLOUD_EVENT,
       body: cloudEvent(type, data, options),
       headers: { "idempotency-key": options.key },
     });
-    return isList(answer) ? answer : [answer];
+    if (answer?.error !== undefined) throw new ProblemError(answer.error);
+    return answer?.routed ?? [];
   }
 
-  /** Publishes a message to every subscriber of a topic. */
+  /** Publishes a message to every subscriber of a topic, as an event of the topic's name unless a `type` is given. */
   publish(
     topic: string,
     data: unknown,
-    options: Pick<SendOptions, "key"> = {},
+    options: Pick<SendOptions, "key"> & { readonly type?: string | undefined } = {},
   ): Promise<Published> {
     return this.#transport.json({
       method: "POST",
       path: `/api/topics/${encodeURIComponent(topic)}`,
+      query: { type: options.type },
       body: data,
       headers: { "idempotency-key": options.key },
     });
@@ -135,7 +140,7 @@ export class AosClient {
   ): Promise<{ readonly id: string; readonly isPending: boolean; readonly output?: unknown }> {
     const response = await this.#transport.send({
       method: "POST",
-      path: `${agentPath(address)}/commands/${encodeURIComponent(name)}`,
+      ...at(address, `/commands/${encodeURIComponent(name)}`),
       body: input,
       headers: { "idempotency-key": options.key },
       timeoutMs: 0,
@@ -158,14 +163,14 @@ export class AosClient {
   query(address: string, name: string, input: unknown): Promise<unknown> {
     return this.#transport.json({
       method: "POST",
-      path: `${agentPath(address)}/queries/${encodeURIComponent(name)}`,
+      ...at(address, `/queries/${encodeURIComponent(name)}`),
       body: input,
     });
   }
 
   /** Wakes an agent. */
   wake(address: string): Promise<Ack> {
-    return this.#transport.json({ method: "POST", path: `${agentPath(address)}:wake` });
+    return this.#transport.json({ method: "POST", ...at(address, `:wake`) });
   }
 
   /** What became of an event: the record of the turn that ended it; undefined where that takes longer than the wait. */
@@ -182,7 +187,7 @@ export class AosClient {
   move(address: string, move: AgentMove, reason?: string): Promise<Agent> {
     return this.#transport.json({
       method: "POST",
-      path: `${agentPath(address)}:${move}`,
+      ...at(address, `:${move}`),
       body: { reason },
     });
   }
@@ -213,18 +218,18 @@ export class AosClient {
   }
 
   agent(address: string): Promise<Agent> {
-    return this.#transport.json({ path: agentPath(address) });
+    return this.#transport.json({ ...at(address) });
   }
 
   state(address: string): Promise<AgentState> {
-    return this.#transport.json({ path: `${agentPath(address)}/state` });
+    return this.#transport.json({ ...at(address, `/state`) });
   }
 
   /** An agent's records after a turn, oldest first. */
   async journal(address: string, after = 0, limit?: number): Promise<readonly TurnRecord[]> {
     return rows(
       await this.#transport.json({
-        path: `${agentPath(address)}/journal`,
+        ...at(address, `/journal`),
         query: { after, limit },
       }),
     );
@@ -256,7 +261,7 @@ export class AosClient {
           waitMs = RECONNECT_MIN_MS;
           const id = Number(message.id);
           if (message.id !== "" && Number.isSafeInteger(id)) after = id;
-          if (!isRecord(message.event)) continue;
+          if (message.data === undefined || !isRecord(message.event)) continue;
           const record: TurnRecord = JSON.parse(message.data);
           yield record;
         }
@@ -342,13 +347,19 @@ export class AosClient {
   /** The next times of a schedule. */
   async nextTimes(address: string, name: string, count = 5): Promise<readonly (string | number)[]> {
     return rows(
-      await this.#transport.json({ path: `${schedulePath(address, name)}/next`, query: { count } }),
+      await this.#transport.json({
+        ...at(address, `/schedules/${encodeURIComponent(name)}/next`),
+        query: { count },
+      }),
     );
   }
 
   /** Fires a schedule now. */
   runSchedule(address: string, name: string): Promise<Ack> {
-    return this.#transport.json({ method: "POST", path: `${schedulePath(address, name)}:run` });
+    return this.#transport.json({
+      method: "POST",
+      ...at(address, `/schedules/${encodeURIComponent(name)}:run`),
+    });
   }
 
   async types(): Promise<readonly AgentType[]> {
@@ -359,6 +370,12 @@ export class AosClient {
   usage(): Promise<Readonly<Record<string, number>>> {
     return this.#transport.json({ path: "/api/usage" });
   }
+}
+
+/** One entry of the answer to a batch. */
+interface EventAnswer {
+  readonly routed?: readonly RoutedAck[];
+  readonly error?: Problem;
 }
 
 const CLOUD_EVENT = "application/cloudevents+json";
@@ -379,21 +396,17 @@ function cloudEvent(
   };
 }
 
-function agentPath(address: string): string {
-  return `/api/agents/${address.split("/").map(encodeURIComponent).join("/")}`;
-}
-
-function schedulePath(address: string, name: string): string {
-  return `${agentPath(address)}/schedules/${encodeURIComponent(name)}`;
+/** Where an agent is: a tenant in its address goes into a header. */
+function at(address: string, rest = ""): Pick<Call, "path" | "tenant"> {
+  const parts = address.split("/");
+  const [type = "", id = ""] = parts.slice(-2);
+  const path = `/api/agents/${encodeURIComponent(type)}/${encodeURIComponent(id)}${rest}`;
+  return { path, tenant: parts.length > 2 ? parts[0] : undefined };
 }
 
 /** A list, bare or in the `items` of a page. */
 function rows<T>(answer: readonly T[] | Page<T>): readonly T[] {
   return "items" in answer ? answer.items : answer;
-}
-
-function isList<T>(answer: readonly T[] | T): answer is readonly T[] {
-  return Array.isArray(answer);
 }
 
 function isRecord(event: string): boolean {

@@ -28,6 +28,12 @@ test("an unfinished message at the end is dropped", async () => {
   ]);
 });
 
+test("an id without data is told, so that a stream can go on from there", async () => {
+  assert.deepEqual(await read("id: 5\n: from 5\n\n: still here\n\n"), [
+    { id: "5", event: "message", data: undefined },
+  ]);
+});
+
 test("it does not matter where the bytes are cut, nor how lines end", async () => {
   const plain = `id: 1\ndata: grüße ✓\n\nid: 2\ndata: zwei\n\n`;
   const expected = await read(plain);

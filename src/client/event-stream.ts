@@ -6,7 +6,8 @@ export interface StreamMessage {
   /** The last id seen so far. */
   readonly id: string;
   readonly event: string;
-  readonly data: string;
+  /** Undefined where only the id moved on. */
+  readonly data: string | undefined;
 }
 
 /** More characters than this without a line's end are no event stream. */
@@ -15,11 +16,14 @@ const LINE_MAX = 64 * 1_048_576;
 /** Reads a body as server-sent events; comments and unknown fields are skipped, an unfinished message at the end too. */
 export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamMessage> {
   let id = "";
+  let told = "";
   let event = "";
   let data: string[] = [];
   for await (const line of lines(body)) {
     if (line === "") {
-      if (data.length > 0) yield { id, event: event || "message", data: data.join("\n") };
+      const text = data.length > 0 ? data.join("\n") : undefined;
+      if (text !== undefined || id !== told) yield { id, event: event || "message", data: text };
+      told = id;
       event = "";
       data = [];
       continue;

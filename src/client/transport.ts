@@ -18,6 +18,8 @@ export interface ClientOptions {
 export interface Call {
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
+  /** Overrides the client's own, where an address names its tenant. */
+  readonly tenant?: string | undefined;
   /** Absent values are left out. */
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly headers?: Readonly<Record<string, string | undefined>>;
@@ -30,7 +32,7 @@ export interface Call {
 }
 
 /** Answers of more bytes are not read. */
-export const ANSWER_BYTES_MAX = 256 * 1_048_576;
+const ANSWER_BYTES_MAX = 256 * 1_048_576;
 
 const TIMEOUT_MS = 60_000;
 
@@ -81,7 +83,8 @@ export class Transport {
     const { key, tenant, timeoutMs = TIMEOUT_MS } = this.#options;
     const headers = new Headers({ accept: "application/json" });
     if (key !== undefined) headers.set("authorization", `Bearer ${key}`);
-    if (tenant !== undefined) headers.set("aos-tenant", tenant);
+    const acting = call.tenant ?? tenant;
+    if (acting !== undefined) headers.set("aos-tenant", acting);
     if (call.body !== undefined) headers.set("content-type", call.type ?? "application/json");
     for (const [name, value] of Object.entries(call.headers ?? {})) {
       if (value !== undefined) headers.set(name, value);

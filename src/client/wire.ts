@@ -9,10 +9,10 @@ export interface Ack {
   readonly duplicate: boolean;
 }
 
-/** One answer of a batch or a routed event: who got it, or why nobody did. */
-export type RoutedAck =
-  | (Ack & { readonly agent?: string | undefined; readonly status?: number | undefined })
-  | { readonly status: number; readonly code: string; readonly detail: string };
+/** What became of a routed event at one agent. */
+export interface RoutedAck extends Ack {
+  readonly agent: string;
+}
 
 /** What a publisher gets once its message is durable for all receivers. */
 export interface Published {

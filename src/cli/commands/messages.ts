@@ -5,6 +5,7 @@ import { durationMs, readAddress, readDuration, readInteger, readJson } from "..
 import { commonOf } from "../program.ts";
 import { connect } from "../connection.ts";
 import { EXIT } from "../exit-code.ts";
+import { usageError } from "../failure.ts";
 import { type Io, writeJson } from "../io.ts";
 
 interface SendFlags {
@@ -17,7 +18,7 @@ interface SendFlags {
 }
 
 const SOURCE = "aos-cli";
-const STATUS_FAILED = 400;
+const WAIT_MAX_MS = 600_000;
 
 /** Adds `send`, `emit`, `publish`, `call` and `query`. */
 export function addMessages(program: Command, io: Io): void {
@@ -41,7 +42,7 @@ function addSend(program: Command, io: Io): void {
       "--wait",
       "wait for the turn, and print its record; exits with 1 if it ended dead or refused",
     )
-    .option("--timeout <duration>", "how long --wait waits", readDuration, "30s")
+    .option("--timeout <duration>", "how long --wait waits, at most 10m", readWait, "30s")
     .addHelpText(
       "after",
       '\nDATA is JSON, @file or - for stdin.\n\nExamples:\n  aos send cfo/main invoice.received \'{"id":"i1","amount":40}\' --key i1\n  aos send cfo/main invoice.received @invoice.json --wait',
@@ -84,8 +85,6 @@ function addBroadcasts(program: Command, io: Io): void {
         writeJson(io, answers, true);
         if (answers.length === 0)
           io.note(`aos: no agent accepts ${event}; \`aos types\` lists what is loaded`);
-        const isRefused = answers.some((answer) => (answer.status ?? 0) >= STATUS_FAILED);
-        if (isRefused) io.exitCode = EXIT.failed;
       },
     );
 
@@ -93,6 +92,8 @@ function addBroadcasts(program: Command, io: Io): void {
     .command("publish <TOPIC> [DATA]")
     .description("Publish a message to every subscriber of a topic.")
     .option("--key <key>", "deduplicates")
+    .option("--type <event>", "the event's name (default: the topic)")
+    .option("--type <event>", "the event's name (default: the topic)")
     .addHelpText(
       "after",
       '\nExample:\n  aos publish market.prices \'{"ticker":"ACME","price":12}\'',
@@ -101,7 +102,7 @@ function addBroadcasts(program: Command, io: Io): void {
       async (
         topic: string,
         data: string | undefined,
-        flags: Pick<SendFlags, "key">,
+        flags: Pick<SendFlags, "key"> & { readonly type?: string } & { readonly type?: string },
         command: Command,
       ) => {
         const payload = await readJson(data, "DATA", io);
@@ -165,6 +166,12 @@ function addQuestions(program: Command, io: Io): void {
         );
       },
     );
+}
+
+/** Reads how long to wait: the system waits no longer than ten minutes. */
+function readWait(given: string): string {
+  if (durationMs(readDuration(given)) <= WAIT_MAX_MS) return given;
+  throw usageError(`--timeout ${given} is longer than 10m`);
 }
 
 async function awaitOutcome(client: AosClient, ack: Ack, timeoutMs: number, io: Io): Promise<void> {
