@@ -93,7 +93,6 @@ function addBroadcasts(program: Command, io: Io): void {
     .description("Publish a message to every subscriber of a topic.")
     .option("--key <key>", "deduplicates")
     .option("--type <event>", "the event's name (default: the topic)")
-    .option("--type <event>", "the event's name (default: the topic)")
     .addHelpText(
       "after",
       '\nExample:\n  aos publish market.prices \'{"ticker":"ACME","price":12}\'',
