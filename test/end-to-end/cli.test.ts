@@ -284,6 +284,8 @@ test("a turn that ends dead exits with 1; its letter is listed, put back and dro
   assert.equal((await data("dlq", "show", letter.id))["id"], letter.id);
   assert.equal((await data("dlq", "redrive", letter.id))["agent"], "counter/main");
   await aos("send", "counter/main", "added", '{"by":0}', "--wait");
+  assert.equal((await data("dlq", "redrive", "--agent", "counter/main"))["redriven"], 1);
+  await aos("send", "counter/main", "added", '{"by":0}', "--wait");
   const { stderr, code: all } = await aos("dlq", "drop", "--all");
   assert.equal(all, 0, stderr);
   assert.deepEqual(await data("dlq", "ls", "--json"), []);
@@ -342,10 +344,14 @@ test("schedules, types, usage, topics, broadcasts and configuration are shown", 
   assert.equal((await aos("doctor")).code, 0);
 });
 
-test("a payload comes from a file", async () => {
+test("a payload comes from a file or from stdin", async () => {
   const file = join(folder, "payload.json");
   writeFileSync(file, '{"by":3}');
   await data("send", "counter/main", "added", `@${file}`);
+  const line = `"$0" "$1" send counter/main added - --dir "$2" < "$3"`;
+  const { code, stderr } = await run("sh", ["-c", line, process.execPath, BIN, dir, file]);
+  assert.equal(code, 0, stderr);
+  assert.equal((await aos("send", "counter/main", "added", "-")).code, 2);
 });
 
 test("a stopped data folder can still be read, and no more than read", async () => {

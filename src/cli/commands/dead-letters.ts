@@ -64,9 +64,11 @@ export function addDeadLetters(program: Command, io: Io): void {
         command: Command,
       ) => {
         const filter = chosen("redrive", id, options);
-        const client = await connect(commonOf(command));
+        const common = commonOf(command);
+        const client = await connect(common);
         if (filter === undefined) return writeJson(io, await client.redrive(id ?? "", fresh), true);
-        io.note("aos: putting dead letters back …");
+        // Only for somebody who watches: a script may read stderr as the problem.
+        if (io.isTty && common.json !== true) io.note("aos: putting dead letters back …");
         writeJson(io, await client.redriveAll(filter, fresh), true);
       },
     );
