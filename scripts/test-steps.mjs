@@ -23,7 +23,11 @@ export const STEPS = [
     files: ["test/architecture.test.ts"],
     isShared: true,
   },
-  { name: "unit", budgetSeconds: 60, files: ["src/**/*.test.ts", "bench/**/*.test.ts"] },
+  {
+    name: "unit",
+    budgetSeconds: 60,
+    files: ["src/**/*.test.ts", "bench/**/*.test.ts", "examples/**/*.test.ts"],
+  },
   {
     name: "conformance",
     budgetSeconds: 60,

@@ -49,6 +49,11 @@ export function tenantOf(address: string): string {
   return address.slice(0, address.indexOf("/"));
 }
 
+/** An address without the default tenant: `type/id`. */
+export function shortAddress(address: string): string {
+  return address.startsWith(`${DEFAULT_TENANT}/`) ? address.slice(DEFAULT_TENANT.length + 1) : address;
+}
+
 const clip = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
 
 function invalid(message: string): never {

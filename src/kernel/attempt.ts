@@ -72,11 +72,11 @@ export class Attempt implements RunningAttempt {
   readonly ledger: LedgerOp[] = [];
   /** Checks that a store could not answer at once; awaited before the commit. */
   /** Schedules whose next tick was brought forward, and to when. */
-  readonly earlier = new Map<string, number>();
+  earlier: Map<string, number> | undefined;
   readonly checks: Promise<unknown>[] = [];
   /** Effects' rows of this envelope from earlier attempts, by id; read at the first call. */
   memo: Map<string, EffectRow> | undefined;
-  readonly occurrences = new Map<string, number>();
+  #occurrences: Map<string, number> | undefined;
   draws = 0;
   cuts = 0;
   parked: ParkCondition | undefined;
@@ -86,6 +86,7 @@ export class Attempt implements RunningAttempt {
   patientUntil = 0;
   /** Whether the turn succeeded: what it journaled for retries is no longer needed. */
   isDone = false;
+  #isOver = false;
   #dead: AosError | undefined;
   #controller: AbortController | undefined;
   #onAbort: ((error: AosError) => void) | undefined;
@@ -108,6 +109,14 @@ export class Attempt implements RunningAttempt {
     this.generation = entry.generation;
   }
 
+  /** Counts the calls of one name and input in this attempt, from 0. */
+  occurrence(place: string): number {
+    this.#occurrences ??= new Map();
+    const count = this.#occurrences.get(place) ?? 0;
+    this.#occurrences.set(place, count + 1);
+    return count;
+  }
+
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     if (this.#dead !== undefined && !this.#controller.signal.aborted) this.#controller.abort(this.#dead);
@@ -117,10 +126,13 @@ export class Attempt implements RunningAttempt {
   /** @throws AosError TURN_ABORTED once the attempt has ended. */
   assertAlive(): void {
     if (this.#dead !== undefined) throw this.#dead;
+    if (this.#isOver) {
+      throw new AosError("TURN_ABORTED", `the turn of envelope ${this.mail.envelope.id} is over; its context is dead`);
+    }
   }
 
   get isDead(): boolean {
-    return this.#dead !== undefined;
+    return this.#isOver || this.#dead !== undefined;
   }
 
   /** Registers what settles the attempt when it is aborted from outside. */
@@ -129,7 +141,7 @@ export class Attempt implements RunningAttempt {
   }
 
   abort(error: AosError): void {
-    if (this.#dead !== undefined) return;
+    if (this.isDead) return;
     this.#dead = error;
     this.#controller?.abort(error);
     this.#onAbort?.(error);
@@ -137,6 +149,6 @@ export class Attempt implements RunningAttempt {
 
   /** Makes the context dead without settling anything: the attempt has ended by itself. */
   end(): void {
-    this.#dead ??= new AosError("TURN_ABORTED", `the turn of envelope ${this.mail.envelope.id} is over; its context is dead`);
+    this.#isOver = true;
   }
 }

@@ -152,6 +152,7 @@ export class Context {
     const wanted = this.#at(after);
     // The operator's schedule is the ceiling: it may come earlier, never later.
     if (planned !== undefined && wanted >= planned) return;
+    this.#attempt.earlier ??= new Map();
     this.#attempt.earlier.set(schedule, wanted);
   }
 

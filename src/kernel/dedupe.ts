@@ -1,71 +1,202 @@
-import type { DedupeRow, MaybePromise, Store } from "./store.ts";
+import type { AgentEntry } from "./entry.ts";
+import { KeyFilter } from "./key-filter.ts";
+import { decodeBody } from "./record.ts";
+import type { DedupeChunk, DedupeRow, JournalRow, MaybePromise, Store } from "./store.ts";
 
 /** A key seen before; `durable` where its mail is still on its way into the store. */
 export interface Seen extends DedupeRow {
   readonly durable?: Promise<unknown> | undefined;
 }
 
-const FLUSH_AT = 4_096;
-const FLUSH_ROWS = 512;
+/** A key whose journal row is written, on its way into a chunk. */
+interface Journaled {
+  readonly hash: string;
+  readonly journalId: number;
+}
+
+const FLUSH_AT = 8_192;
+/** Keys in a chunk: with 16 bytes each it fits a page. */
+const CHUNK_KEYS = 240;
+const KEY_BYTES = 16;
 
 /**
- * The newest dedupe keys, in memory. They are durable in the mail and the journal rows that carry them; here they are
- * found fast, and from here they move into the store's index in sorted batches, since one scattered insert per turn
- * would cost as much as the state itself.
+ * Which dedupe keys an agent has seen. The truth is in the journal rows and the mail that carry the keys. To find them,
+ * each agent has chunks of (half a hash, journal id), appended to when some have gathered, so that a key costs a few
+ * bytes and not a scattered insert; a filter in memory says of nearly every new key that it is new.
  */
-export class DedupeTail {
+export class DedupeIndex {
   readonly #store: Store;
+  readonly #windowMs: number;
+  readonly #chunksMax: number;
+  readonly #filter = new KeyFilter();
   readonly #tail = new Map<string, Seen>();
-  /** Keys whose journal row is written, in its order: these may move. */
-  #journaled: { readonly hash: string; readonly journalId: number }[] = [];
+  /** By agent, agents in the order of their oldest key here. */
+  readonly #journaled = new Map<number, Journaled[]>();
+  #waiting = 0;
+  #isMoving = false;
+  #upTo: number;
 
-  constructor(store: Store) {
+  constructor(store: Store, options: { readonly windowMs: number; readonly perAgent: number; readonly upTo: number }) {
     this.#store = store;
+    this.#windowMs = options.windowMs;
+    this.#chunksMax = Math.ceil(options.perAgent / CHUNK_KEYS) + 1;
+    this.#upTo = options.upTo;
   }
 
-  find(hash: string): MaybePromise<Seen | undefined> {
+  /** The mail that came under a key within the window. */
+  find(entry: AgentEntry, hash: string, now: number): MaybePromise<Seen | undefined> {
+    const recent = this.#tail.get(hash);
+    if (recent !== undefined) return recent;
+    if (entry.filterGeneration !== this.#filter.generation) {
+      const chunks = this.#store.dedupeChunks(entry.no);
+      if (chunks instanceof Promise) return chunks.then((read) => this.#admit(entry, read, hash, now));
+      return this.#admit(entry, chunks, hash, now);
+    }
+    if (!this.#filter.has(hash)) return undefined;
+    const chunks = this.#store.dedupeChunks(entry.no);
+    return chunks instanceof Promise ? chunks.then((read) => this.#search(read, hash, now)) : this.#search(chunks, hash, now);
+  }
+
+  /** A key that belongs to no single agent. */
+  findShared(hash: string): MaybePromise<Seen | undefined> {
     return this.#tail.get(hash) ?? this.#store.dedupe(hash);
   }
 
   add(row: DedupeRow, durable?: Promise<unknown>): void {
-    if (durable === undefined) this.#tail.set(row.hash, row);
-    else {
-      this.#tail.set(row.hash, { ...row, durable });
-      durable.then(
-        () => this.#tail.has(row.hash) && this.#tail.set(row.hash, row),
-        () => undefined,
-      );
+    if (durable === undefined) {
+      this.#tail.set(row.hash, row);
+      return;
     }
+    this.#tail.set(row.hash, { ...row, durable });
+    durable.then(
+      () => this.#tail.has(row.hash) && this.#tail.set(row.hash, row),
+      () => undefined,
+    );
   }
 
   remove(hash: string): void {
     this.#tail.delete(hash);
   }
 
-  /** Notes that a journal row carries the key. */
-  journaled(hash: string, journalId: number): void {
-    this.#journaled.push({ hash, journalId });
+  /** Notes that a journal row carries the key: from here on it is found through it. */
+  journaled(agent: number, hash: string, journalId: number): void {
+    const list = this.#journaled.get(agent);
+    if (list === undefined) this.#journaled.set(agent, [{ hash, journalId }]);
+    else list.push({ hash, journalId });
+    this.#waiting++;
   }
 
-  /** A batch to move into the store; undefined while there is little. `done` forgets it here once it is there. */
-  batch(): { readonly rows: readonly DedupeRow[]; readonly upTo: number; readonly done: () => void } | undefined {
-    if (this.#journaled.length < FLUSH_AT) return undefined;
-    const moving = this.#journaled.slice(0, FLUSH_ROWS);
-    // Keys of one journal row move together, so that the mark between moved and not moved lies between rows.
-    const last = moving.at(-1)?.journalId ?? 0;
-    const cut = this.#journaled[FLUSH_ROWS]?.journalId === last ? moving.findLastIndex(({ journalId }) => journalId !== last) + 1 : moving.length;
-    const taken = moving.slice(0, cut === 0 ? moving.length : cut);
-    const rows = taken
-      .flatMap(({ hash }) => this.#tail.get(hash) ?? [])
-      .map(({ hash, id, seq, digest, at }) => ({ hash, id, seq, digest, at }))
-      .toSorted((left, right) => (left.hash < right.hash ? -1 : 1));
+  /** Chunks to write; undefined while there is little, or some are on their way. Call `done` or `failed` afterwards. */
+  batch(now: number): { readonly chunks: readonly DedupeChunk[]; readonly upTo: number; readonly done: () => void; readonly failed: () => void } | undefined {
+    if (this.#isMoving || this.#waiting < FLUSH_AT) return undefined;
+    this.#isMoving = true;
+    const moving: [number, Journaled[]][] = [];
+    let keys = 0;
+    let next: number | undefined;
+    for (const [agent, list] of this.#journaled) {
+      if (keys >= 512) {
+        next = list[0]?.journalId;
+        break;
+      }
+      moving.push([agent, list]);
+      keys += list.length;
+    }
+    const chunks = moving.flatMap(([agent, list]) => this.#chunk(agent, list, now));
+    const lengths = new Map(moving.map(([agent, list]) => [agent, list.length]));
+    const upTo = next === undefined ? this.#upTo : Math.max(this.#upTo, next - 1);
     return {
-      rows,
-      upTo: taken.at(-1)?.journalId ?? 0,
+      chunks,
+      upTo,
       done: () => {
-        this.#journaled = this.#journaled.slice(taken.length);
-        for (const { hash } of taken) this.#tail.delete(hash);
+        this.#isMoving = false;
+        this.#upTo = upTo;
+        for (const [agent, list] of moving) this.#moved(agent, list, lengths.get(agent) ?? 0);
+      },
+      failed: () => {
+        this.#isMoving = false;
       },
     };
   }
+
+  #moved(agent: number, list: Journaled[], length: number): void {
+    for (const { hash } of list.slice(0, length)) {
+      this.#filter.add(hash);
+      this.#tail.delete(hash);
+    }
+    this.#waiting -= length;
+    const rest = list.slice(length);
+    // What came meanwhile is younger than what other agents have here.
+    this.#journaled.delete(agent);
+    if (rest.length > 0) this.#journaled.set(agent, rest);
+  }
+
+  /** An agent's keys as the end of its chunks: the last one is filled up, further ones follow, the oldest go. */
+  #chunk(agent: number, list: readonly Journaled[], now: number): DedupeChunk[] {
+    const last = this.#store.lastDedupeChunk(agent);
+    const known = last instanceof Promise ? undefined : last;
+    let chunk = known?.chunk ?? 0;
+    let keys = known === undefined || known.keys.length >= CHUNK_KEYS * KEY_BYTES ? new Uint8Array() : known.keys;
+    if (known !== undefined && keys.length === 0) chunk++;
+    const written: DedupeChunk[] = [];
+    for (let from = 0; from < list.length; ) {
+      const room = CHUNK_KEYS - keys.length / KEY_BYTES;
+      const taken = list.slice(from, from + room);
+      from += taken.length;
+      written.push({ agent, chunk, at: now, keys: append(keys, taken), dropTo: chunk - this.#chunksMax });
+      keys = new Uint8Array();
+      chunk++;
+    }
+    return written;
+  }
+
+  #admit(entry: AgentEntry, chunks: readonly DedupeChunk[], hash: string, now: number): MaybePromise<Seen | undefined> {
+    for (const { keys } of chunks) this.#filter.addAll(keys, KEY_BYTES);
+    entry.filterGeneration = this.#filter.generation;
+    return this.#filter.has(hash) ? this.#search(chunks, hash, now) : undefined;
+  }
+
+  #search(chunks: readonly DedupeChunk[], hash: string, now: number): MaybePromise<Seen | undefined> {
+    const high = Number.parseInt(hash.slice(0, 8), 16);
+    const low = Number.parseInt(hash.slice(8, 16), 16);
+    const ids: number[] = [];
+    for (const { keys, at } of chunks) {
+      if (at < now - this.#windowMs) continue;
+      const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
+      for (let from = 0; from < keys.length; from += KEY_BYTES) {
+        if (view.getUint32(from) === high && view.getUint32(from + 4) === low) ids.push(view.getFloat64(from + 8));
+      }
+    }
+    return this.#verify(ids, hash, now);
+  }
+
+  #verify(ids: readonly number[], hash: string, now: number): MaybePromise<Seen | undefined> {
+    for (const [at, id] of ids.entries()) {
+      const row = this.#store.journalById(id);
+      if (row instanceof Promise) {
+        return row.then((read) => seenIn(read, hash, now - this.#windowMs) ?? this.#verify(ids.slice(at + 1), hash, now));
+      }
+      const seen = seenIn(row, hash, now - this.#windowMs);
+      if (seen !== undefined) return seen;
+    }
+    return undefined;
+  }
+}
+
+function append(keys: Uint8Array, taken: readonly Journaled[]): Uint8Array {
+  const bytes = new Uint8Array(keys.length + taken.length * KEY_BYTES);
+  bytes.set(keys);
+  const view = new DataView(bytes.buffer);
+  for (const [at, { hash, journalId }] of taken.entries()) {
+    const from = keys.length + at * KEY_BYTES;
+    view.setUint32(from, Number.parseInt(hash.slice(0, 8), 16));
+    view.setUint32(from + 4, Number.parseInt(hash.slice(8, 16), 16));
+    view.setFloat64(from + 8, journalId);
+  }
+  return bytes;
+}
+
+function seenIn(row: JournalRow | undefined, hash: string, since: number): Seen | undefined {
+  if (row === undefined || row.at < since) return undefined;
+  const found = decodeBody(row.body).dedupe?.find(([each]) => each === hash);
+  return found === undefined ? undefined : { hash, digest: found[1], seq: found[2], id: found[3], at: row.at };
 }

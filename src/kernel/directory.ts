@@ -26,7 +26,10 @@ export class Directory {
   #bytes = 0;
   #sizes = new Map<number, number>();
 
-  constructor(store: Store, bytesMax: number) {
+  readonly #onMail: (mail: Mail) => void;
+
+  constructor(store: Store, bytesMax: number, onMail: (mail: Mail) => void) {
+    this.#onMail = onMail;
     this.#store = store;
     this.#bytesMax = bytesMax;
   }
@@ -121,6 +124,7 @@ export class Directory {
     const entry = new AgentEntry(row);
     for (const stored of mail) {
       const read = readMail(stored);
+      this.#onMail(read);
       if (read.parked !== undefined) entry.mailbox.park(read, read.parked);
       // A retry that is not due holds its lane.
       else if (stored.dueAt !== undefined) entry.mailbox.hold(laneOf(read.envelope));

@@ -92,8 +92,7 @@ export class Gate {
     const inputText = toJson(input ?? null, `input of effect ${type.name}`);
     const hash = this.#core.hasher.sha256(canonicalJson(JSON.parse(inputText)));
     const place = `${type.name}\n${hash}`;
-    const occurrence = attempt.occurrences.get(place) ?? 0;
-    attempt.occurrences.set(place, occurrence + 1);
+    const occurrence = attempt.occurrence(place);
     const id = this.#core.hasher.sha256(`${attempt.mail.envelope.id}\n${place}\n${occurrence}`);
     const repeat = type.spec.repeat ?? "never";
     return {

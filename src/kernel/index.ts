@@ -17,7 +17,8 @@ export { command, type CommandType, effect, type EffectCall, type EffectSpec, ty
 export type { Budget, Contract, Period, Subscription, Supervision } from "./contract/contract.ts";
 export type { AgentClass, AgentRef, Decision, EventHandler, Handlers, ReceivedEvent, Self, SendOptions, Tick, TurnContext } from "./contract/context.ts";
 export { type Defined, PurposeDrivenAgent } from "./contract/agent.ts";
-export type { AgentFilter, AgentListing, AgentRow, AgentStatus, Commit, DeadRow, DedupeRow, EffectRow, EffectState, JournalRow, JournalWrite, MailChange, MailRow, MaybePromise, NewAgent, Opened, ReplyRow, Retention, Store, SubscriptionRow, TurnWrite } from "./store.ts";
+export type { AgentFilter, AgentListing, AgentRow, AgentStatus, Commit, DeadRow, DedupeChunk, DedupeRow, EffectRow, EffectState, JournalRow, JournalWrite, MailChange, MailRow, MaybePromise, NewAgent, Opened, ReplyRow, Retention, Store, SubscriptionRow, TurnWrite } from "./store.ts";
+export { checkLedgerOp, StoreLedger } from "./store-ledger.ts";
 export { applyDelta, encodeDelta, encodeFull, isFull } from "./delta.ts";
 export { type Limits, LIMITS } from "./limits.ts";
 export type { Cause, EffectNote, ErrorNote, Outcome, RecordKind, TurnRecord } from "./record.ts";

@@ -1,7 +1,7 @@
 import { validate } from "./contract/schema.ts";
 import type { Pending } from "./committer.ts";
 import type { Core } from "./core.ts";
-import type { DedupeTail } from "./dedupe.ts";
+import type { DedupeIndex } from "./dedupe.ts";
 import type { Directory } from "./directory.ts";
 import { type Envelope, EXTERNAL, type MailKind, PRIORITY_DEFAULT, PRIORITY_MAX } from "./envelope.ts";
 import type { AgentEntry } from "./entry.ts";
@@ -63,13 +63,13 @@ export interface Arriving {
 export class Intake {
   readonly #core: Core;
   readonly #directory: Directory;
-  readonly #dedupe: DedupeTail;
+  readonly #dedupe: DedupeIndex;
   readonly #wake: (entry: AgentEntry) => void;
   /** Acceptances in flight, by seq: a turn that ends early joins its own. */
   readonly arriving = new Map<number, Arriving>();
   isClosed = false;
 
-  constructor(core: Core, directory: Directory, dedupe: DedupeTail, wake: (entry: AgentEntry) => void) {
+  constructor(core: Core, directory: Directory, dedupe: DedupeIndex, wake: (entry: AgentEntry) => void) {
     this.#core = core;
     this.#directory = directory;
     this.#dedupe = dedupe;
@@ -108,7 +108,7 @@ export class Intake {
     if (key === undefined) return this.#store(arrival, entry, text, value, sender, undefined);
     const hash = this.#core.hasher.sha256(`${entry.address}\n${sender}\n${key}`).slice(0, 32);
     const digest = digest53(`${arrival.name}\n${text}`);
-    const first = this.#dedupe.find(hash);
+    const first = this.#dedupe.find(entry, hash, this.#core.clock.now());
     const resume = (found: Awaited<typeof first>): Promise<Ack> => {
       if (found === undefined) return this.#store(arrival, entry, text, value, sender, { hash, digest });
       if (found.digest !== digest) {
@@ -181,9 +181,7 @@ export class Intake {
 
   #unit(arriving: Arriving): Commit {
     arriving.mail.stored = true;
-    const { envelope, seq, digest = 0 } = arriving.mail;
-    const dedupe = envelope.dedupe === undefined ? undefined : { rows: [{ hash: envelope.dedupe, id: envelope.id, seq, digest, at: envelope.at }] };
-    return { mailIn: [arriving.row()], dedupe };
+    return { mailIn: [arriving.row()] };
   }
 
   /** Nobody was told that it is in: it must not be handled either. */

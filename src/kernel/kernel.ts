@@ -1,4 +1,4 @@
-import { DEFAULT_TENANT, formatAddress, parseAddress } from "./address.ts";
+import { DEFAULT_TENANT, formatAddress, parseAddress, shortAddress } from "./address.ts";
 import { Agenda } from "./agenda.ts";
 import type { AgentInfo, AgentSelection, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
 import type { Attempt } from "./attempt.ts";
@@ -7,7 +7,7 @@ import { Committer } from "./committer.ts";
 import type { ContextParts } from "./context.ts";
 import { type Core, Numbers, type Platform } from "./core.ts";
 import { Counters } from "./counters.ts";
-import { DedupeTail } from "./dedupe.ts";
+import { DedupeIndex } from "./dedupe.ts";
 import { Directory } from "./directory.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { AgentEntry } from "./entry.ts";
@@ -24,12 +24,12 @@ import { Outbox } from "./outbox.ts";
 import { Outcomes } from "./outcomes.ts";
 import { Publisher } from "./publisher.ts";
 import { Reader } from "./reader.ts";
-import { readRecord, type RecordBody, type TurnRecord } from "./record.ts";
+import { concerns, decodeBody, readRecord, type RecordBody, type TurnRecord } from "./record.ts";
 import { isFinal, Replies } from "./replies.ts";
 import { Routing } from "./routing.ts";
 import { Runner, type Watch } from "./runner.ts";
 import { ScheduleDesk } from "./schedule-desk.ts";
-import { Settler } from "./settle.ts";
+import { digestOf, Settler } from "./settle.ts";
 import { Spawner } from "./spawner.ts";
 import { readState } from "./migrate.ts";
 import type { Commit, EffectState, JournalRow, JournalWrite, Store } from "./store.ts";
@@ -37,7 +37,6 @@ import { Supervision } from "./supervision.ts";
 import { Tally } from "./tally.ts";
 import { checkPattern } from "./topics.ts";
 import { describeContract, type LoadableAgent, TypeRegistry } from "./types.ts";
-import { shortAddress } from "./views.ts";
 
 /** What a kernel is made with, beside its platform. */
 export interface KernelOptions {
@@ -61,7 +60,7 @@ export class Kernel implements KernelApi {
   readonly #core: Core;
   readonly #options: KernelOptions;
   readonly #directory: Directory;
-  readonly #dedupe: DedupeTail;
+  readonly #dedupe: DedupeIndex;
   readonly #intake: Intake;
   readonly #agenda: Agenda;
   readonly #dispatcher: Dispatcher;
@@ -107,8 +106,9 @@ export class Kernel implements KernelApi {
     this.#core = core;
     this.#tally = new Tally();
     this.#feed = new Feed(core, opened.lastJournalId);
-    this.#directory = new Directory(store, limits.cacheBytes);
-    this.#dedupe = new DedupeTail(store);
+    const dedupe = new DedupeIndex(store, { windowMs: limits.dedupeMs, perAgent: limits.dedupePerAgent, upTo: opened.dedupeUpTo });
+    this.#dedupe = dedupe;
+    this.#directory = new Directory(store, limits.cacheBytes, (mail) => rememberKey(dedupe, mail));
     this.#dispatcher = new Dispatcher();
     const wakeNo = (no: number): void => this.#dispatcher.wakeNo(no);
     const wake = (entry: AgentEntry): void => this.#dispatcher.wake(entry);
@@ -162,10 +162,10 @@ export class Kernel implements KernelApi {
       const rows: readonly JournalRow[] = await this.#core.store.journalAfter(after, 1_000);
       for (const row of rows) {
         after = row.id;
-        if (!row.body.includes('"dedupe":[')) continue;
-        for (const [hash, digest, seq, id] of (JSON.parse(row.body) as RecordBody).dedupe ?? []) {
+        if (!row.body.includes('"k":[')) continue;
+        for (const [hash, digest, seq, id] of decodeBody(row.body).dedupe ?? []) {
           this.#dedupe.add({ hash, digest, seq, id, at: row.at });
-          this.#dedupe.journaled(hash, row.id);
+          this.#dedupe.journaled(row.agent, hash, row.id);
         }
       }
       if (rows.length < 1_000) return;
@@ -305,8 +305,8 @@ export class Kernel implements KernelApi {
   }
 
   async why(id: string): Promise<readonly TurnRecord[]> {
-    const rows = await this.#core.store.journalOf(id, 1_000);
-    return rows.map(readRecord).toReversed();
+    const rows = await this.#core.store.journalWith(JSON.stringify(id).slice(1, -1), 1_000);
+    return rows.map(readRecord).filter((record) => concerns(record, id)).toReversed();
   }
 
   mailbox(address: string): Promise<readonly MailInfo[]> {
@@ -396,10 +396,10 @@ export class Kernel implements KernelApi {
     this.#feed.advance(rows.at(-1)?.id ?? 0);
     if (++this.#sinceFlush < 256) return;
     this.#sinceFlush = 0;
-    const batch = this.#dedupe.batch();
+    const batch = this.#dedupe.batch(this.#core.clock.now());
     if (batch === undefined) return;
-    const commit: Commit = { dedupe: { rows: batch.rows, upTo: batch.upTo } };
-    this.#core.committer.push({ build: () => commit, settled: (error) => error === undefined && batch.done() });
+    const commit: Commit = { dedupe: { chunks: batch.chunks, upTo: batch.upTo } };
+    this.#core.committer.push({ build: () => commit, settled: (error) => (error === undefined ? batch.done() : batch.failed()) });
   }
 
   #committed(units: number): void {
@@ -513,3 +513,9 @@ function full(address: string): string {
   return formatAddress(type, id, tenant);
 }
 
+
+/** Mail that waits is found again by its key: it has no journal row yet. */
+function rememberKey(dedupe: DedupeIndex, mail: Mail): void {
+  const { dedupe: hash, id, at } = mail.envelope;
+  if (hash !== undefined) dedupe.add({ hash, id, seq: mail.seq, digest: digestOf(mail), at });
+}

@@ -1,7 +1,7 @@
 import type { DeadLetterInfo, EffectInfo, Resolution } from "./api.ts";
 import type { Core } from "./core.ts";
 import { type Directory, readMail } from "./directory.ts";
-import { shortAddress } from "./views.ts";
+import { shortAddress } from "./address.ts";
 import type { Envelope } from "./envelope.ts";
 import { AosError } from "./errors.ts";
 import { toJson } from "./json.ts";

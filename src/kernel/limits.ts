@@ -30,6 +30,8 @@ export interface Limits {
   /** Receivers of one broadcast, publication or routed event. */
   readonly fanOut: number;
   readonly dedupeMs: number;
+  /** Dedupe keys that are kept for each agent, at least. */
+  readonly dedupePerAgent: number;
   readonly journalMs: number;
   readonly replyMs: number;
   /** Longest time that an agent may stay blocked without progress until it is quarantined: aborts in a row. */
@@ -57,6 +59,7 @@ export const LIMITS: Limits = {
   commitBatch: 1_024,
   fanOut: 10_000,
   dedupeMs: 24 * 3_600_000,
+  dedupePerAgent: 10_000,
   journalMs: 30 * 24 * 3_600_000,
   replyMs: 24 * 3_600_000,
   stuckTurns: 3,

@@ -1,6 +1,6 @@
 import type { Attempt, MessageDraft } from "./attempt.ts";
 import type { Core } from "./core.ts";
-import type { DedupeTail } from "./dedupe.ts";
+import type { DedupeIndex } from "./dedupe.ts";
 import type { Directory } from "./directory.ts";
 import type { Envelope } from "./envelope.ts";
 import { digest53 } from "./json.ts";
@@ -24,11 +24,11 @@ export interface Outgoing {
 export class Outbox {
   readonly #core: Core;
   readonly #directory: Directory;
-  readonly #dedupe: DedupeTail;
+  readonly #dedupe: DedupeIndex;
   readonly #ready: (agent: number) => void;
   readonly #delayed: (dueAt: number) => void;
 
-  constructor(core: Core, directory: Directory, dedupe: DedupeTail, told: { readonly ready: (agent: number) => void; readonly delayed: (dueAt: number) => void }) {
+  constructor(core: Core, directory: Directory, dedupe: DedupeIndex, told: { readonly ready: (agent: number) => void; readonly delayed: (dueAt: number) => void }) {
     this.#core = core;
     this.#directory = directory;
     this.#dedupe = dedupe;
@@ -102,7 +102,8 @@ export class Outbox {
 
   #keyed(envelope: Envelope, draft: MessageDraft, seq: number): DedupeRow | undefined {
     const hash = this.#core.hasher.sha256(`${envelope.target}\n${envelope.sender}\n${draft.key}`).slice(0, 32);
-    const found = this.#dedupe.find(hash);
+    const target = this.#directory.cached(envelope.target);
+    const found = target === undefined ? undefined : this.#dedupe.find(target, hash, envelope.at);
     // Only an embedded store answers at once; a cluster's answer is awaited by its own outbox.
     if (found !== undefined && !(found instanceof Promise)) return undefined;
     return { hash, id: envelope.id, seq, digest: digest53(`${draft.name}\n${draft.data}`), at: envelope.at };

@@ -1,5 +1,5 @@
 import type { Core } from "./core.ts";
-import type { DedupeTail } from "./dedupe.ts";
+import type { DedupeIndex } from "./dedupe.ts";
 import type { Directory } from "./directory.ts";
 import { type Envelope, EXTERNAL } from "./envelope.ts";
 import { AosError } from "./errors.ts";
@@ -14,10 +14,10 @@ export class Publisher {
   readonly #core: Core;
   readonly #routing: Routing;
   readonly #directory: Directory;
-  readonly #dedupe: DedupeTail;
+  readonly #dedupe: DedupeIndex;
   readonly #ready: (agent: number) => void;
 
-  constructor(core: Core, routing: Routing, directory: Directory, dedupe: DedupeTail, ready: (agent: number) => void) {
+  constructor(core: Core, routing: Routing, directory: Directory, dedupe: DedupeIndex, ready: (agent: number) => void) {
     this.#core = core;
     this.#routing = routing;
     this.#directory = directory;
@@ -35,7 +35,7 @@ export class Publisher {
     const digest = digest53(`${arrival.name}\n${text}`);
     const id = this.#core.entropy.uuid();
     if (hash !== undefined) {
-      const seen = await this.#dedupe.find(hash);
+      const seen = await this.#dedupe.findShared(hash);
       if (seen !== undefined) {
         if (seen.digest !== digest) throw new AosError("IDEMPOTENCY_CONFLICT", "the key was used before with another payload", { details: { id: seen.id } });
         await seen.durable;
@@ -63,6 +63,8 @@ export class Publisher {
       if (hash !== undefined) this.#dedupe.remove(hash);
       throw thrown;
     }
+    // From here on the store knows it.
+    if (hash !== undefined) this.#dedupe.remove(hash);
     for (const { no, address, mail } of mails) {
       const entry = this.#directory.cached(address);
       if (entry !== undefined && !entry.isStale) entry.mailbox.add(mail);

@@ -2,6 +2,7 @@ import type { Decision } from "./contract/context.ts";
 import type { Envelope } from "./envelope.ts";
 import type { AosError } from "./errors.ts";
 import type { JournalRow } from "./store.ts";
+import { shortAddress } from "./address.ts";
 
 /** How a turn ended. */
 export type Outcome = "done" | "retry" | "parked" | "dead" | "skipped" | "refused";
@@ -69,17 +70,82 @@ export interface TurnRecord extends Omit<RecordBody, "dedupe"> {
   readonly wasted: boolean;
 }
 
+/** The rarer parts of a stored body, by short names. */
+interface Extra {
+  readonly c?: string | undefined;
+  readonly e?: string | undefined;
+  readonly r?: string | undefined;
+  readonly f?: string | undefined;
+  readonly fx?: readonly EffectNote[] | undefined;
+  readonly s?: number | undefined;
+  readonly d?: readonly Decision[] | undefined;
+  readonly x?: ErrorNote | undefined;
+  readonly co?: readonly string[] | undefined;
+  readonly n?: string | undefined;
+  readonly k?: RecordBody["dedupe"];
+}
+
+type Stored = readonly [kind: RecordKind, outcome: Outcome, attempts: number, costMs: number, revision: string, changed: 0 | 1, id: string, type: string, source: string, depth: number, extra?: Extra];
+
+/** Writes a body for the store: an array, since what a turn appends is what a turn costs. Ids stand in it as they are. */
+export function encodeBody(body: RecordBody): string {
+  const { cause } = body;
+  const extra: Extra = {
+    c: cause.chain === cause.id ? undefined : cause.chain,
+    e: cause.eventId,
+    r: cause.correlation,
+    f: cause.from,
+    fx: body.effects.length === 0 ? undefined : body.effects,
+    s: body.sent === 0 ? undefined : body.sent,
+    d: body.decisions.length === 0 ? undefined : body.decisions,
+    x: body.error,
+    co: body.coalesced,
+    n: body.note,
+    k: body.dedupe,
+  };
+  const head = `["${body.kind}","${body.outcome}",${body.attempts},${body.costMs},"${body.revision}",${body.changed ? 1 : 0},${JSON.stringify(cause.id)},${JSON.stringify(cause.type)},${JSON.stringify(cause.source)},${cause.depth}`;
+  const rest = JSON.stringify(extra);
+  return rest === "{}" ? `${head}]` : `${head},${rest}]`;
+}
+
+/** Reads a stored body. */
+export function decodeBody(text: string): RecordBody {
+  const [kind, outcome, attempts, costMs, revision, changed, id, type, source, depth, extra = {}] = JSON.parse(text) as Stored;
+  return {
+    kind,
+    cause: { id, type, source, chain: extra.c ?? id, depth, eventId: extra.e, correlation: extra.r, from: extra.f },
+    outcome,
+    attempts,
+    effects: extra.fx ?? [],
+    sent: extra.s ?? 0,
+    decisions: extra.d ?? [],
+    costMs,
+    revision,
+    changed: changed === 1,
+    error: extra.x,
+    coalesced: extra.co,
+    note: extra.n,
+    dedupe: extra.k,
+  };
+}
+
 /** Reads a stored row as the record that the outside sees. */
 export function readRecord(row: JournalRow): TurnRecord {
-  const { dedupe: _dedupe, ...body } = JSON.parse(row.body) as RecordBody;
+  const { dedupe: _dedupe, ...body } = decodeBody(row.body);
   return {
     seq: row.id,
-    agent: row.address,
+    agent: shortAddress(row.address),
     turn: row.turn,
     at: row.at,
     ...body,
     wasted: isWasted(body),
   };
+}
+
+/** Whether a record has to do with an id: as envelope, event, chain or correlation. */
+export function concerns(record: TurnRecord, id: string): boolean {
+  const { cause } = record;
+  return [cause.id, cause.chain, cause.correlation, cause.eventId, ...(record.coalesced ?? [])].includes(id);
 }
 
 /** A wake is wasted where it changed nothing: no state, no effect, no message, no decision. */

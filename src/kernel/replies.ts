@@ -55,8 +55,7 @@ export class Replies {
     }
     const text = toJson(input ?? null, `input of ${name}`);
     const place = `ask ${target} ${name}\n${this.#core.hasher.sha256(canonicalJson(JSON.parse(text)))}`;
-    const occurrence = attempt.occurrences.get(place) ?? 0;
-    attempt.occurrences.set(place, occurrence + 1);
+    const occurrence = attempt.occurrence(place);
     const id = uuidOfHash(this.#core.hasher.sha256(`${mail.envelope.id}\n${place}\n${occurrence}`));
     if (entry.turnsPending > 0) await entry.settled();
     attempt.assertAlive();

@@ -10,7 +10,7 @@ import { preview, type ScheduleSpec } from "./schedule.ts";
 import type { Mutable } from "./settle.ts";
 import type { Commit, MailRow } from "./store.ts";
 import type { LoadedType } from "./types.ts";
-import { shortAddress } from "./views.ts";
+import { shortAddress } from "./address.ts";
 
 const LIST_MAX = 1_000;
 /** A debounce waits at most this many times its quiet time. */
@@ -101,7 +101,7 @@ export class ScheduleDesk {
   /** Adds the ticks that a turn brought forward to its commit. */
   earlier(attempt: Attempt, commit: Mutable<Commit>): void {
     const rows: MailRow[] = [];
-    for (const [name, at] of attempt.earlier) {
+    for (const [name, at] of attempt.earlier ?? []) {
       const spec = attempt.type.contract.schedules?.[name];
       const row = spec === undefined ? undefined : this.#agenda.earlierTick(attempt.entry, name, spec, at, attempt.now);
       if (row === undefined) continue;

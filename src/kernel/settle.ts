@@ -2,7 +2,7 @@ import { type Attempt, type ParkCondition, ParkSignal } from "./attempt.ts";
 import type { Core } from "./core.ts";
 import type { Counters } from "./counters.ts";
 import { encodeDelta } from "./delta.ts";
-import type { DedupeTail } from "./dedupe.ts";
+import type { DedupeIndex } from "./dedupe.ts";
 import type { Directory } from "./directory.ts";
 import type { AgentEntry, AgentMeta } from "./entry.ts";
 import { AosError, isAosError, toAosError } from "./errors.ts";
@@ -23,7 +23,7 @@ export interface SettleParts {
   readonly core: Core;
   readonly directory: Directory;
   readonly intake: Intake;
-  readonly dedupe: DedupeTail;
+  readonly dedupe: DedupeIndex;
   readonly outbox: Outbox;
   readonly counters: Counters;
   readonly spawner: Spawner;
@@ -237,7 +237,7 @@ export class Settler {
     if (reply !== undefined) commit.replies = [reply];
     if (attempt.ledger.length > 0) commit.ledger = attempt.ledger;
     if (attempt.spawns.length > 0) this.#parts.spawner.create(attempt.spawns, attempt.now, entry.address, commit);
-    if (attempt.earlier.size > 0) this.#parts.earlier(attempt, commit);
+    if (attempt.earlier !== undefined) this.#parts.earlier(attempt, commit);
     return commit;
   }
 
@@ -263,7 +263,7 @@ export class Settler {
 
   #noteEnd(mail: Mail, body: RecordBody, reply: ReplyRow | undefined, rows: readonly JournalWrite[]): void {
     const id = rows.at(-1)?.id ?? 0;
-    for (const [hash] of body.dedupe ?? []) this.#parts.dedupe.journaled(hash, id);
+    for (const [hash] of body.dedupe ?? []) this.#parts.dedupe.journaled(rows[0]?.agent ?? 0, hash, id);
     this.#parts.ended(mail, body, reply, rows.at(-1));
   }
 

@@ -4,7 +4,7 @@ import type { Core } from "./core.ts";
 import type { Directory } from "./directory.ts";
 import type { AgentMeta } from "./entry.ts";
 import { toJson } from "./json.ts";
-import type { RecordBody } from "./record.ts";
+import { encodeBody, type RecordBody } from "./record.ts";
 import type { Agenda } from "./agenda.ts";
 import type { AgentRow, Commit, JournalWrite, MaybePromise, NewAgent } from "./store.ts";
 import type { Mutable } from "./settle.ts";
@@ -100,7 +100,7 @@ export class Spawner {
     const state = this.#initial.get(type) ?? toJson(type.contract.state.initial(), `initial state of type ${type.name}`);
     const meta: AgentMeta = { config: birth.config, tags: "tags" in birth ? birth.tags : undefined, spawnedBy };
     const id = ++this.#core.numbers.journalId;
-    const journal: JournalWrite = { id, prev: 0, agent: no, turn: 1, at: now, body: JSON.stringify(lifecycleBody(address, "created → initialized", spawnedBy, type.revision)) };
+    const journal: JournalWrite = { id, prev: 0, agent: no, turn: 1, at: now, body: encodeBody(lifecycleBody(address, "created → initialized", spawnedBy, type.revision)) };
     const text = JSON.stringify(meta);
     const row: AgentRow = {
       no,

@@ -137,6 +137,18 @@ export interface DedupeRow {
   readonly at: number;
 }
 
+/** A piece of an agent's list of dedupe keys; see `DedupeIndex`. */
+export interface DedupeChunk {
+  readonly agent: number;
+  /** Rises from 0 per agent. */
+  readonly chunk: number;
+  /** When its newest key was added, epoch ms. */
+  readonly at: number;
+  readonly keys: Uint8Array;
+  /** When writing: chunks of the agent up to this one are dropped. */
+  readonly dropTo?: number | undefined;
+}
+
 /** A command's reply, kept so that a late caller gets the same one. */
 export interface ReplyRow {
   /** The command's envelope id. */
@@ -174,8 +186,10 @@ export interface Commit {
   readonly ledger?: readonly LedgerOp[] | undefined;
   readonly subscribe?: readonly SubscriptionRow[] | undefined;
   readonly unsubscribe?: readonly { readonly agent: number; readonly pattern?: string | undefined }[] | undefined;
-  /** Dedupe rows to keep (one that is there stays), and the journal id up to which all are stored, where it moves. */
-  readonly dedupe?: { readonly rows: readonly DedupeRow[]; readonly upTo?: number | undefined } | undefined;
+  /** Dedupe keys to keep: shared ones by row (one that is there stays), agents' in chunks; and the journal id up to which no key is only in memory. */
+  readonly dedupe?:
+    | { readonly rows?: readonly DedupeRow[] | undefined; readonly chunks?: readonly DedupeChunk[] | undefined; readonly upTo?: number | undefined }
+    | undefined;
   /** Named facts of the whole system. */
   readonly facts?: Readonly<Record<string, string>> | undefined;
 }
@@ -249,6 +263,9 @@ export interface Store {
   listDead(filter: { readonly agent?: number | undefined; readonly tenant?: string | undefined; readonly reason?: string | undefined; readonly after?: string | undefined; readonly limit: number }): Promise<readonly DeadRow[]>;
 
   dedupe(hash: string): MaybePromise<DedupeRow | undefined>;
+  /** An agent's chunks of dedupe keys, oldest first. */
+  dedupeChunks(agent: number): MaybePromise<readonly DedupeChunk[]>;
+  lastDedupeChunk(agent: number): MaybePromise<DedupeChunk | undefined>;
   reply(id: string): MaybePromise<ReplyRow | undefined>;
   /** Patterns in use by a tenant. */
   patterns(tenant: string): MaybePromise<readonly string[]>;
@@ -256,10 +273,11 @@ export interface Store {
 
   /** An agent's rows after a turn, oldest first. */
   journal(agent: number, after: number, limit: number): Promise<readonly JournalRow[]>;
+  journalById(id: number): MaybePromise<JournalRow | undefined>;
   /** All rows after an id, oldest first. */
   journalAfter(id: number, limit: number): Promise<readonly JournalRow[]>;
-  /** Rows whose cause, correlation or chain is this id, newest first. */
-  journalOf(id: string, limit: number): Promise<readonly JournalRow[]>;
+  /** Rows whose body contains a text, newest first, among the newest 200,000. */
+  journalWith(text: string, limit: number): Promise<readonly JournalRow[]>;
 
   fact(name: string): Promise<string | undefined>;
   ledgerGet(cls: string, key: string): Promise<LedgerEntry | undefined>;

@@ -3,7 +3,7 @@ import type { Core } from "./core.ts";
 import { encodeFull } from "./delta.ts";
 import type { AgentEntry, AgentMeta } from "./entry.ts";
 import type { AosError } from "./errors.ts";
-import type { RecordBody } from "./record.ts";
+import { encodeBody, type RecordBody } from "./record.ts";
 import type { AgentStatus, Commit, JournalWrite } from "./store.ts";
 
 /** A journal row before it has its place. */
@@ -101,7 +101,7 @@ export class AgentUnit implements Pending {
       agent: entry.no,
       turn: entry.turn,
       at: draft.at,
-      body: JSON.stringify(draft.body),
+      body: encodeBody(draft.body),
       delta: isFull ? encodeFull(this.#parts.state ?? "") : draft.delta,
     };
   }

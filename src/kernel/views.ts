@@ -1,15 +1,10 @@
-import { DEFAULT_TENANT } from "./address.ts";
+import { shortAddress } from "./address.ts";
 import type { AgentInfo, AgentState, MailInfo } from "./api.ts";
 import type { AgentMeta } from "./entry.ts";
 import type { Envelope } from "./envelope.ts";
 import type { AgentListing, MailRow } from "./store.ts";
 import type { TypeRegistry } from "./types.ts";
 import { EXTERNAL } from "./envelope.ts";
-
-/** An address without the default tenant: `type/id`. */
-export function shortAddress(address: string): string {
-  return address.startsWith(`${DEFAULT_TENANT}/`) ? address.slice(DEFAULT_TENANT.length + 1) : address;
-}
 
 /** An agent as a process list shows it. `isBusy` says whether it has a turn in flight or mail that is being handled. */
 export function agentInfo(row: AgentListing, types: TypeRegistry, isBusy: boolean, node: string): AgentInfo {

@@ -34,6 +34,7 @@ export function limitsOf(config: AosSettings): Limits {
     fullCopyEvery: config.get("journal.fullCopyEvery"),
     commitBatch: config.get("commit.maxBatch"),
     dedupeMs: config.get("dedupe.hours") * HOUR_MS,
+    dedupePerAgent: config.get("dedupe.perAgent"),
     journalMs: config.get("journal.days") * DAY_MS,
     replyMs: config.get("command.replyHours") * HOUR_MS,
   };

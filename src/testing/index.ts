@@ -7,4 +7,5 @@
 export { FakeClock } from "./fake-clock.ts";
 export { ledgerConformance } from "./ledger-conformance.ts";
 export { MemoryLedger } from "./memory-ledger.ts";
+export { type StoreUnderTest, storeConformance } from "./store-conformance.ts";
 export { SeededEntropy } from "./seeded-entropy.ts";

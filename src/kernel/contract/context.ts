@@ -9,8 +9,8 @@ export interface AgentClass {
 
 type Named<T> = NonNullable<T>;
 type StateOf<C extends Contract> = Output<C["state"]["schema"]>;
-type Uses<C extends Contract> = C["uses"] extends readonly (infer E)[] ? E : never;
-type Sends<C extends Contract> = C["sends"] extends readonly (infer E)[] ? E : EventType;
+type Uses<C extends Contract> = C["uses"] extends readonly (infer E extends EffectType)[] ? E : never;
+type Sends<C extends Contract> = C["sends"] extends readonly (infer E extends EventType)[] ? E : EventType;
 type ConfigOf<C extends Contract> = C["config"] extends StandardSchema ? Output<C["config"]> : unknown;
 type Accepts<A extends AgentClass> = Named<A["contract"]["on"]>[keyof Named<A["contract"]["on"]>];
 type Commands<A extends AgentClass> = Named<A["contract"]["commands"]>;
@@ -107,25 +107,25 @@ export interface TurnContext<C extends Contract = Contract> {
   readonly envelope: { readonly id: string; readonly chain: string; readonly depth: number };
 
   /** Calls the outside world through the gate. */
-  effect<E extends Uses<C> & EffectType>(type: E, input: Input<E["input"]>): Promise<Output<E["output"]>>;
+  effect<E extends Uses<C>>(type: E, input: Input<E["input"]>): Promise<Output<E["output"]>>;
   agent<A extends AgentClass>(type: A, id: string): AgentRef<A>;
   /** Sends an event to an address that is only known at run time. */
-  tell<E extends Sends<C> & EventType>(
+  tell<E extends Sends<C>>(
     to: string,
     type: E,
     data: Input<E["data"]>,
     options?: SendOptions,
   ): void;
   /** Sends an event to whoever sent the one at hand. */
-  reply<E extends Sends<C> & EventType>(type: E, data: Input<E["data"]>, options?: SendOptions): void;
+  reply<E extends Sends<C>>(type: E, data: Input<E["data"]>, options?: SendOptions): void;
   /** Sends an event to every agent of a type or tag, but not to itself; at most 1,000. Resolves to how many. */
-  broadcast<E extends Sends<C> & EventType>(
+  broadcast<E extends Sends<C>>(
     type: E,
     data: Input<E["data"]>,
     filter?: { readonly type?: string; readonly tag?: string },
   ): Promise<number>;
   /** Publishes to a topic with the turn's commit. Resolves to how many subscribers get it. */
-  publish<E extends Sends<C> & EventType>(topic: string, type: E, data: Input<E["data"]>): Promise<number>;
+  publish<E extends Sends<C>>(topic: string, type: E, data: Input<E["data"]>): Promise<number>;
   /** Creates an agent with the turn's commit; nothing where it exists. */
   spawn<A extends AgentClass>(type: A, id: string, config?: unknown): AgentRef<A>;
   /** Sends an event to itself later; a timer of the same name is replaced. `after`: duration, or epoch ms. */

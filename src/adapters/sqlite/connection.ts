@@ -1,0 +1,50 @@
+import { DatabaseSync } from "node:sqlite";
+
+/** How a database is opened. */
+export interface ConnectionOptions {
+  /** A file, or `:memory:`. */
+  readonly path: string;
+  /** Pages of 4,096 bytes that the file may have; what goes beyond is DISK_FULL. Unbounded where left out. */
+  readonly maxPageCount?: number | undefined;
+  /** Pages kept in memory. */
+  readonly cachePages?: number | undefined;
+}
+
+const CACHE_PAGES = 4_096;
+/**
+ * Pages in the log (64 MB) until a commit copies it back. Agents that turn often overwrite their pages many times
+ * before that, which then cost one write. The commit that copies is the price: in two runs of each, batches of 64, the
+ * longest commit took 18 and 159 ms with 1,000 agents, and 135 ms with 50,000 in turn, while the 99th percentile stayed
+ * at 2 to 5 ms. At 4,000 pages the longest took 8 and 50 ms, but the 99th percentile rose to 7 and 40 ms, and 50,000
+ * agents made 14 % fewer turns. Opening with a full log after a crash took 18 ms.
+ */
+const LOG_PAGES = 16_000;
+
+/**
+ * Opens a database for one owner. `locking_mode=EXCLUSIVE` keeps the log's index in the heap: nothing is mapped from a
+ * disk that could be full, and no lock is taken per transaction. `fullfsync` matters on macOS, whose plain fsync does
+ * not reach the disk.
+ */
+export function connect(options: ConnectionOptions): DatabaseSync {
+  const db = new DatabaseSync(options.path, { timeout: 1_000, enableForeignKeyConstraints: false });
+  try {
+    db.exec(`
+      PRAGMA page_size = 4096;
+      PRAGMA locking_mode = EXCLUSIVE;
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      PRAGMA fullfsync = ON;
+      PRAGMA checkpoint_fullfsync = ON;
+      PRAGMA temp_store = MEMORY;
+      PRAGMA cache_size = ${options.cachePages ?? CACHE_PAGES};
+      PRAGMA wal_autocheckpoint = ${LOG_PAGES};
+      PRAGMA journal_size_limit = 67108864;
+    `);
+    if (options.maxPageCount !== undefined)
+      db.exec(`PRAGMA max_page_count = ${Math.trunc(options.maxPageCount)}`);
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+  return db;
+}
