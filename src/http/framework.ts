@@ -19,13 +19,14 @@ const NOBODY: Caller = { principal: { id: "anonymous", tenant: "default", scopes
 /** Registers the table's routes with the framework and answers its request listener. */
 export function serveRoutes(routes: readonly Route[], context: RouteContext): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const app = new Hono<Env>();
+  const verbs = new Set(routes.map(({ path }) => verbOf(path)?.verb));
   for (const row of routes) {
     const { handle } = row;
     if (handle === undefined) continue;
     const verb = verbOf(row.path);
     app.on(row.method, honoPath(row.path), async (c, next) => {
       // The framework matches whole segments only; `:pause` at the end of one is looked at here.
-      const params = readParams(c, verb);
+      const params = readParams(c, row.path, verb, verbs);
       if (params === undefined) return next();
       return write(await handle(await readCall(row, c, params, context)));
     });
@@ -93,9 +94,13 @@ function verbOf(path: string): { readonly name: string; readonly verb: string } 
   return name === undefined || verb === undefined ? undefined : { name, verb };
 }
 
-function readParams(c: Context<Env>, verb: ReturnType<typeof verbOf>): Readonly<Record<string, string>> | undefined {
+/** The variables of a path; undefined where the path is another route's: `DELETE …/main:pause` does not end an agent called so. */
+function readParams(c: Context<Env>, path: string, verb: ReturnType<typeof verbOf>, verbs: ReadonlySet<string | undefined>): Readonly<Record<string, string>> | undefined {
   const params: Record<string, string> = c.req.param();
-  if (verb === undefined) return params;
+  if (verb === undefined) {
+    const last = params[/\{(\w+)\}$/.exec(path)?.[1] ?? ""] ?? "";
+    return last.includes(":") && verbs.has(last.slice(last.lastIndexOf(":") + 1)) ? undefined : params;
+  }
   const last = params[verb.name] ?? "";
   return last.endsWith(`:${verb.verb}`) ? { ...params, [verb.name]: last.slice(0, -verb.verb.length - 1) } : undefined;
 }

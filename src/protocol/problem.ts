@@ -13,7 +13,7 @@ export const Problem = z
     instance: z.string().optional(),
     faults: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
   })
-  .meta({ id: "Problem", description: "A problem document (RFC 9457) with a stable code" });
+  .describe("A problem document (RFC 9457) with a stable code");
 
 /** A problem document; the error's details stand beside its own members. */
 export interface ProblemDocument {

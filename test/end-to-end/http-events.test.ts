@@ -18,8 +18,7 @@ test("an event is acknowledged once durable, and its turn is in the journal", as
   assert.equal(outcome.status, 200);
   assert.equal(outcome.body["outcome"], "done");
   const journal = await http.call("GET", "/api/agents/counter/main/journal");
-  assert.equal(journal.body.items.length, 1);
-  assert.deepEqual(journal.body.items[0], outcome.body);
+  assert.deepEqual(journal.body.items.at(-1), outcome.body);
   assert.match(String(outcome.body["at"]), /^\d{4}-\d\d-\d\dT.*Z$/);
 });
 
@@ -133,6 +132,7 @@ test("delayed and expiring events keep their times", async () => {
   await http.send("counter/main", "added", { by: 1 }, { aosdeliverat: later, aospriority: 9 });
   await http.send("counter/main", "added", { by: 1 }, { aosdelay: "2h" });
   const { items } = (await http.call("GET", "/api/agents/counter/main/mailbox")).body;
-  assert.deepEqual(items.map((mail) => mail["priority"]).toSorted(), [5, 9]);
-  assert.ok(items.some((mail) => mail["dueAt"] === later));
+  const mail = items.filter(({ kind }) => kind === "event");
+  assert.deepEqual(mail.map(({ priority }) => priority).toSorted(), [5, 9]);
+  assert.ok(mail.some(({ dueAt }) => dueAt === later));
 });

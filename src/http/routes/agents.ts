@@ -1,4 +1,4 @@
-import { AosError, formatAddress, type Move } from "../../kernel/index.ts";
+import { AosError, formatAddress, type Move, shortAddress } from "../../kernel/index.ts";
 import {
   AckAnswer, AgentAnswer, AgentFilter, agentRow, AgentsPage, JournalPage, MailAnswer, mailRow, MovedAnswer, Reason,
   RecordsAnswer, recordRow, RegisterAgent, RegisteredAnswer, Selection, StateAnswer, TypesAnswer,
@@ -30,7 +30,7 @@ export const agentRoutes: readonly Route[] = [
     errors: ["TYPE_UNKNOWN", "ADDRESS_INVALID", "PAYLOAD_INVALID", "AGENT_TERMINATED"],
     handle: async ({ system, params, tenant, body }) => {
       const made = await system.api.register(params["type"] ?? "", { id: params["id"] ?? "", tenant, config: body.config, tags: body.tags });
-      return { status: made.created ? 201 : 200, body: made };
+      return { status: made.created ? 201 : 200, body: { ...made, address: shortAddress(made.address) } };
     },
   }),
   route({
