@@ -54,7 +54,8 @@ async function up(
 ): Promise<void> {
   const stop = stopSignal();
   // Only now: the help and the completion of this command do not need a system.
-  const { cliEnvironment, loadSettings, serve } = await import("../system/index.ts");
+  const { cliEnvironment, loadSettings } = await import("../system/index.ts");
+  const { serve } = await import("../http/index.ts");
   const folder = dir ?? (await loadSettings({ file: options.config })).get("dir");
   const served = await serve({
     dir,

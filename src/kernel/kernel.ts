@@ -78,6 +78,8 @@ export class Kernel implements KernelApi {
   readonly #supervision: Supervision;
   readonly #settler: Settler;
   #isStoreDown = false;
+  #hasStarted = false;
+  readonly #wasClean: boolean;
   #housekeeping: (() => void) | undefined;
   #sinceFlush = 0;
   /** The gate of effects; later services hook into it. */
@@ -148,6 +150,7 @@ export class Kernel implements KernelApi {
       isSupported: (entry, type) => this.#isSupported(entry, type.contract.supervise?.dependsOn),
       onStart: () => this.#liveness.watch(),
     });
+    this.#wasClean = opened.wasClean;
     if (!opened.wasClean) this.#dispatcher.survivorsUpTo = opened.lastSeq;
     this.#intake.onDelayed = delayed;
     this.#intake.onDebounce = (entry, envelope) => this.#desk.debounce(entry, envelope.name, envelope.at);
@@ -185,6 +188,7 @@ export class Kernel implements KernelApi {
 
   /** Begins to work: mail that waits is dispatched, timers are armed. */
   async start(): Promise<void> {
+    this.#hasStarted = true;
     for (const no of this.#options.blamed ?? []) await this.#blame(no);
     this.#agenda.isStopped = false;
     this.#dispatcher.resume();
@@ -210,11 +214,13 @@ export class Kernel implements KernelApi {
     for (const attempt of this.#dispatcher.inFlight) attempt.abort(new AosError("SHUTTING_DOWN", "the system shut down before the turn ended"));
     this.#liveness.stop();
     await this.#core.committer.drained();
-    await this.#core.store.close();
+    // Where nothing ran, an unclean death before is still to be dealt with.
+    await this.#core.store.close(this.#hasStarted || this.#wasClean);
   }
 
-  register(type: string, registration: Registration): Promise<{ readonly address: string; readonly created: boolean }> {
-    return this.#lifecycle.register(type, registration);
+  async register(type: string, registration: Registration): Promise<{ readonly address: string; readonly created: boolean }> {
+    const { address, created } = await this.#lifecycle.register(type, registration);
+    return { address: shortAddress(address), created };
   }
 
   registerMany(type: string, registrations: readonly Registration[], progress?: (done: number) => void): Promise<{ readonly created: number; readonly existing: number }> {

@@ -1,4 +1,5 @@
-import { AosError, type KernelApi } from "../kernel/index.ts";
+import type { KernelApi } from "../kernel/index.ts";
+import { AgentOperatingSystem } from "./aos.ts";
 
 /** A data folder that no process serves, opened to be read. */
 export interface Stopped {
@@ -7,9 +8,10 @@ export interface Stopped {
 }
 
 /**
- * Opens a stopped data folder without running what waits in it.
- * @throws AosError UNAVAILABLE.
+ * Opens a stopped data folder without running what waits in it; what the next start must know stays as it is.
+ * @throws AosError DATA_LOCKED, DATA_TOO_NEW, STORE_FAILED.
  */
-export function openStopped(dir: string): Promise<Stopped> {
-  return Promise.reject(new AosError("UNAVAILABLE", `${dir} cannot be read while it is stopped`));
+export async function openStopped(dir: string): Promise<Stopped> {
+  const aos = await AgentOperatingSystem.boot({ dir, isDormant: true });
+  return { api: aos.kernel, close: () => aos.shutdown() };
 }
