@@ -156,7 +156,7 @@ export class Kernel implements KernelApi {
     this.#intake.onDebounce = (entry, envelope) => this.#desk.debounce(entry, envelope.name, envelope.at);
     this.#agenda.quietUntil = (no, event, now) => this.#desk.quietUntil(no, event, now);
     this.#agenda.onCancel = (entry) => entry.attempt?.abort(new AosError("TIMEOUT", "the next tick of its schedule cancelled it", { details: { cancelled: true } }));
-    this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id);
+    this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id).catch(() => undefined);
   }
 
   /** Reads back the dedupe keys that were still in memory when the last process ended. */
@@ -207,10 +207,10 @@ export class Kernel implements KernelApi {
     this.#agenda.stop();
     this.#housekeeping?.();
     const { clock } = this.#core;
-    const until = clock.monotonic() + drainMs;
-    while (!this.#dispatcher.isIdle && clock.monotonic() < until) {
-      await new Promise<void>((resolve) => clock.at(clock.now() + 5, resolve));
-    }
+    const late = Promise.withResolvers<void>();
+    const cancel = clock.at(clock.now() + drainMs, late.resolve);
+    await Promise.race([this.#dispatcher.whenIdle(), late.promise]);
+    cancel();
     for (const attempt of this.#dispatcher.inFlight) attempt.abort(new AosError("SHUTTING_DOWN", "the system shut down before the turn ended"));
     this.#liveness.stop();
     await this.#core.committer.drained();

@@ -21,6 +21,8 @@ export interface Mail {
   arriving?: Arriving | undefined;
   /** The condition it waits for, where it is parked. */
   parked?: string | undefined;
+  /** When it joined the mailbox, where that was later than it was accepted; it ages from then. */
+  joinedAt?: number | undefined;
 }
 
 /** An acceptance on its way into the store. */
@@ -67,12 +69,10 @@ export class Mailbox {
   add(mail: Mail): void {
     const lane = this.#held.size > 0 ? this.#held.get(laneOf(mail.envelope)) : undefined;
     if (lane !== undefined) {
-      insert(lane, mail);
-      this.#waiting++;
+      if (insert(lane, mail)) this.#waiting++;
       return;
     }
-    insert((this.#queues[mail.envelope.priority] ??= []), mail);
-    this.#ready++;
+    if (insert((this.#queues[mail.envelope.priority] ??= []), mail)) this.#ready++;
   }
 
   /**
@@ -91,7 +91,7 @@ export class Mailbox {
         best = queue;
         break;
       }
-      const rank = priority + Math.floor(Math.max(0, now - head.envelope.at) / ageingMs);
+      const rank = priority + Math.floor(Math.max(0, now - (head.joinedAt ?? head.envelope.at)) / ageingMs);
       if (rank > bestRank || (rank === bestRank && head.seq < (best?.[0]?.seq ?? 0))) {
         best = queue;
         bestRank = rank;
@@ -159,10 +159,12 @@ export class Mailbox {
   }
 }
 
-/** Keeps arrival order; what comes last is usually the latest. */
-function insert(queue: Mail[], mail: Mail): void {
+/** Keeps arrival order; what comes last is usually the latest. False where it is in already. */
+function insert(queue: Mail[], mail: Mail): boolean {
   let at = queue.length;
   while (at > 0 && (queue[at - 1]?.seq ?? 0) > mail.seq) at--;
+  if (queue[at - 1]?.seq === mail.seq) return false;
   if (at === queue.length) queue.push(mail);
   else queue.splice(at, 0, mail);
+  return true;
 }
