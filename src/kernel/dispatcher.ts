@@ -279,7 +279,6 @@ export class Dispatcher {
       await core.committer.write({ mailSet: [{ seq: mail.seq, dueAt: null, parked: null, attempts: mail.attempts + 1, marked: isAlone ? 2 : 1 }] });
     } catch (thrown) {
       if (this.#alone === entry) this.#alone = undefined;
-      entry.mailbox.add(mail);
       throw thrown;
     }
     mail.marked = isAlone ? 2 : 1;

@@ -129,12 +129,19 @@ export class Intake {
     if (dedupe !== undefined) this.#dedupe.add({ ...dedupe, id: envelope.id, seq, at: envelope.at }, promise);
     mail.arriving = arriving;
     entry.pending++;
+    let isTurnDropped = false;
     const pending: Pending = {
-      build: () => arriving.fused?.build() ?? unitOf(mail, arriving),
+      build: () => {
+        const turn = arriving.fused?.build();
+        isTurnDropped = arriving.fused !== undefined && turn === undefined;
+        return turn ?? unitOf(mail, arriving);
+      },
       settled: (error, isWhole) => {
         const { fused } = arriving;
         const wasFused = fused !== undefined && !mail.stored;
-        if (wasFused) fused.settled(error, isWhole);
+        // A turn that was dropped must hear of it too, or its agent waits for it for ever.
+        if (wasFused || isTurnDropped) fused?.settled(error, isWhole);
+        isTurnDropped = false;
         if (wasFused && error !== undefined && !isWhole) {
           // The turn could not be written, but the mail can.
           arriving.fused = undefined;

@@ -101,9 +101,7 @@ export class Kernel implements KernelApi {
     const clock = { now: () => Math.max(source.now(), opened.lastAt), monotonic: () => source.monotonic(), at: source.at.bind(source), soon: source.soon.bind(source) };
     const types = new TypeRegistry(platform.hasher, platform.calendar, options.codeVersion);
     const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#storeFailed(error), onCommit: (units) => this.#committed(units) });
-    const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) =>
-      committer.push({ build: () => commit, settled: () => undefined }),
-    );
+    const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) => committer.write(commit));
     const core: Core = { ...platform, clock, types, committer, numbers, published: (rows) => this.#published(rows) };
     this.#core = core;
     this.#tally = new Tally();
@@ -450,7 +448,10 @@ export class Kernel implements KernelApi {
     if (error !== undefined) {
       const [failed] = now.mailbox.takeWhere(1, ({ seq }) => seq === mail.seq);
       const type = this.#core.types.get(now.type);
-      if (failed !== undefined && type !== undefined) this.#dispatcher.failed(now, type, failed, error);
+      // Two turns that spawn the same agent race; the one that comes second finds it when it is tried again.
+      const isRace = error.code === "AGENT_EXISTS";
+      const cause = isRace ? new AosError(error.code, error.message, { cause: error, details: error.details, retryable: true }) : error;
+      if (failed !== undefined && type !== undefined) this.#dispatcher.failed(now, type, failed, cause);
     }
     this.#dispatcher.wake(now);
   }

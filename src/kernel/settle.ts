@@ -217,6 +217,7 @@ export class Settler {
         if (attempt.spawns.length > 0) this.#parts.spawner.created(attempt.spawns);
         outbox.deliver(outgoing);
       },
+      onFailure: () => outbox.withdraw(outgoing),
     };
     if (state !== undefined) entry.state = state;
     entry.stateVersion = version;
@@ -242,7 +243,11 @@ export class Settler {
   /** Queues the unit; a turn whose acceptance is not written yet joins it, so that both cost one commit. */
   #write(entry: AgentEntry, mail: Mail, others: readonly Mail[], given: UnitParts, isKept = false): void {
     const { core } = this.#parts;
-    const parts: UnitParts = { ...given, onFailure: (error, isWhole) => this.#parts.undone(entry, mail, isWhole ? undefined : error) };
+    const onFailure = (error: AosError | undefined, isWhole: boolean): void => {
+      given.onFailure?.(error, isWhole);
+      this.#parts.undone(entry, mail, isWhole ? undefined : error);
+    };
+    const parts: UnitParts = { ...given, onFailure };
     const { arriving } = mail;
     const isFusable = arriving !== undefined && !mail.stored && others.every((other) => other.stored);
     if (!isFusable) {
