@@ -54,7 +54,7 @@ export async function runEffect(
 async function reconciled(caller: Caller, type: EffectType, input: unknown, key: string): Promise<{ readonly output: unknown } | undefined> {
   const { repeat, reconcile } = type.spec;
   if (repeat !== "reconcile" || reconcile === undefined) return undefined;
-  const answer = await tried(caller, () => deadline(caller, type, key, (call) => reconcile(input, call)));
+  const answer = await tried(caller, () => deadline(caller, type, key, (call) => reconcile(input, call)), true);
   if (answer.happened === "unknown") {
     throw new AosError("EFFECT_IN_DOUBT", `the outside does not know whether effect ${type.name} happened`);
   }
@@ -67,11 +67,14 @@ async function once(caller: Caller, type: EffectType, input: unknown, key: strin
 }
 
 /** Tells the breaker how a call to the outside went. */
-async function tried<T>(caller: Caller, run: () => Promise<T>): Promise<T> {
+async function tried<T>(caller: Caller, run: () => Promise<T>, isQuestion = false): Promise<T> {
   const { breaker, breakers } = caller;
   try {
     const output = await run();
-    if (breaker !== undefined) breakers.succeeded(breaker);
+    if (breaker !== undefined) {
+      if (isQuestion) breakers.answered(breaker);
+      else breakers.succeeded(breaker);
+    }
     return output;
   } catch (thrown) {
     if (breaker !== undefined) {

@@ -174,7 +174,8 @@ export class Gate {
     if (thrown instanceof ParkSignal) throw thrown;
     const error = toAosError(thrown, "EFFECT_FAILED");
     const repeat = type.spec.repeat ?? "never";
-    const isUnknown = isUnanswered || error.code === "EFFECT_IN_DOUBT";
+    // An effect whose own code says that time ran out does not know either.
+    const isUnknown = isUnanswered || error.code === "EFFECT_IN_DOUBT" || error.code === "EFFECT_TIMEOUT";
     if (isUnknown && attempt.isDead) throw error;
     if (error.code === "EFFECT_IN_DOUBT" || (isUnknown && repeat === "never")) this.#doubt(attempt, intent);
     const isFinal = repeat === "never" || error.retryable === false;
