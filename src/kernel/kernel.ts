@@ -78,6 +78,8 @@ export class Kernel implements KernelApi {
   readonly #supervision: Supervision;
   readonly #settler: Settler;
   #isStoreDown = false;
+  #hasStarted = false;
+  readonly #wasClean: boolean;
   #housekeeping: (() => void) | undefined;
   #sinceFlush = 0;
   /** The gate of effects; later services hook into it. */
@@ -127,7 +129,7 @@ export class Kernel implements KernelApi {
     const delayed = (dueAt: number): void => this.#agenda.expect(dueAt);
     const outbox = new Outbox(core, this.#directory, this.#dedupe, { ready: wakeNo, delayed });
     this.#settler = new Settler({
-      core, directory: this.#directory, intake: this.#intake, dedupe: this.#dedupe, outbox, counters, spawner, supervision: this.#supervision,
+      core, directory: this.#directory, dedupe: this.#dedupe, outbox, counters, spawner, supervision: this.#supervision,
       next: wake, delayed,
       ended: (mail, body, reply, row) => this.#ended(mail, body, row, reply),
       undone: (entry, mail, error) => void this.#undone(entry, mail, error),
@@ -146,12 +148,13 @@ export class Kernel implements KernelApi {
       isSupported: (entry, type) => this.#isSupported(entry, type.contract.supervise?.dependsOn),
       onStart: () => this.#liveness.watch(),
     });
+    this.#wasClean = opened.wasClean;
     if (!opened.wasClean) this.#dispatcher.survivorsUpTo = opened.lastSeq;
     this.#intake.onDelayed = delayed;
     this.#intake.onDebounce = (entry, envelope) => this.#desk.debounce(entry, envelope.name, envelope.at);
     this.#agenda.quietUntil = (no, event, now) => this.#desk.quietUntil(no, event, now);
     this.#agenda.onCancel = (entry) => entry.attempt?.abort(new AosError("TIMEOUT", "the next tick of its schedule cancelled it", { details: { cancelled: true } }));
-    this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id);
+    this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id).catch(() => undefined);
   }
 
   /** Reads back the dedupe keys that were still in memory when the last process ended. */
@@ -183,6 +186,7 @@ export class Kernel implements KernelApi {
 
   /** Begins to work: mail that waits is dispatched, timers are armed. */
   async start(): Promise<void> {
+    this.#hasStarted = true;
     for (const no of this.#options.blamed ?? []) await this.#blame(no);
     this.#agenda.isStopped = false;
     this.#dispatcher.resume();
@@ -201,18 +205,20 @@ export class Kernel implements KernelApi {
     this.#agenda.stop();
     this.#housekeeping?.();
     const { clock } = this.#core;
-    const until = clock.monotonic() + drainMs;
-    while (!this.#dispatcher.isIdle && clock.monotonic() < until) {
-      await new Promise<void>((resolve) => clock.at(clock.now() + 5, resolve));
-    }
+    const late = Promise.withResolvers<void>();
+    const cancel = clock.at(clock.now() + drainMs, late.resolve);
+    await Promise.race([this.#dispatcher.whenIdle(), late.promise]);
+    cancel();
     for (const attempt of this.#dispatcher.inFlight) attempt.abort(new AosError("SHUTTING_DOWN", "the system shut down before the turn ended"));
     this.#liveness.stop();
     await this.#core.committer.drained();
-    await this.#core.store.close();
+    // Where nothing ran, an unclean death before is still to be dealt with.
+    await this.#core.store.close(this.#hasStarted || this.#wasClean);
   }
 
-  register(type: string, registration: Registration): Promise<{ readonly address: string; readonly created: boolean }> {
-    return this.#lifecycle.register(type, registration);
+  async register(type: string, registration: Registration): Promise<{ readonly address: string; readonly created: boolean }> {
+    const { address, created } = await this.#lifecycle.register(type, registration);
+    return { address: shortAddress(address), created };
   }
 
   registerMany(type: string, registrations: readonly Registration[], progress?: (done: number) => void): Promise<{ readonly created: number; readonly existing: number }> {

@@ -1,3 +1,4 @@
+import { shortAddress } from "./address.ts";
 import type { Attempt, MessageDraft } from "./attempt.ts";
 import type { Core } from "./core.ts";
 import type { DedupeIndex } from "./dedupe.ts";
@@ -93,7 +94,7 @@ export class Outbox {
       name: draft.name,
       target: draft.address,
       sender: attempt.entry.address,
-      source: attempt.entry.address,
+      source: shortAddress(attempt.entry.address),
       correlation: cause.correlation,
       causation: cause.id,
       chain: isTimer ? id : cause.chain,
