@@ -115,10 +115,13 @@ export class Directory {
   #admit(row: AgentRow | undefined): MaybePromise<AgentEntry | undefined> {
     if (row === undefined) return undefined;
     const mail = this.#store.mail(row.no);
-    return mail instanceof Promise ? mail.then((rows) => this.#fill(row, rows)) : this.#fill(row, mail);
+    const later = this.#store.delayed(row.no);
+    return mail instanceof Promise || later instanceof Promise
+      ? Promise.all([mail, later]).then(([rows, delayed]) => this.#fill(row, rows, delayed))
+      : this.#fill(row, mail, later);
   }
 
-  #fill(row: AgentRow, mail: readonly MailRow[]): AgentEntry {
+  #fill(row: AgentRow, mail: readonly MailRow[], later: readonly MailRow[]): AgentEntry {
     const known = this.#byAddress.get(row.address);
     if (known !== undefined && !known.isStale) return known;
     const entry = new AgentEntry(row);
@@ -132,6 +135,8 @@ export class Directory {
     for (const stored of mail) {
       if (stored.parked === undefined && stored.dueAt === undefined) entry.mailbox.add(readMail(stored));
     }
+    // What is not due yet stays in the store; only its key must be known.
+    for (const stored of later) if (stored.attempts === 0 && stored.timer === undefined) this.#onMail(readMail(stored));
     this.#insert(entry);
     return entry;
   }

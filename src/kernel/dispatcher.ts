@@ -28,7 +28,8 @@ export interface DispatchParts {
   readonly onStart: () => void;
 }
 
-const SLICE_MS = 4;
+/** How long turns may start one after another before commits and input get their turn. */
+const SLICE_MS = 10;
 const COALESCE_MAX = 99;
 const CHAINS_MAX = 20_000;
 
@@ -121,7 +122,7 @@ export class Dispatcher {
     const until = core.clock.monotonic() + SLICE_MS;
     let started = 0;
     while (!this.isPaused && this.#alone === undefined && this.#inFlight.size + this.#preparing < core.limits.concurrency) {
-      if (core.committer.pending >= core.limits.commitBatch || (++started % 16 === 0 && core.clock.monotonic() > until)) {
+      if (++started % 16 === 0 && core.clock.monotonic() > until) {
         // Let commits and input have their turn.
         this.#isScheduled = true;
         core.clock.soon(() => {
@@ -278,7 +279,6 @@ export class Dispatcher {
       await core.committer.write({ mailSet: [{ seq: mail.seq, dueAt: null, parked: null, attempts: mail.attempts + 1, marked: isAlone ? 2 : 1 }] });
     } catch (thrown) {
       if (this.#alone === entry) this.#alone = undefined;
-      entry.mailbox.add(mail);
       throw thrown;
     }
     mail.marked = isAlone ? 2 : 1;
@@ -302,14 +302,16 @@ export class Dispatcher {
     const others = handler?.coalesce === true && mail.envelope.kind === "event" ? entry.mailbox.takeWhere(COALESCE_MAX, isSame) : [];
     const attempt = new Attempt(entry, mail, others, type, { now, monotonic: core.clock.monotonic() });
     entry.attempt = attempt;
-    this.#inFlight.add(attempt);
     if (entry.turnsPending === 0) {
       this.wakes++;
       counters.count(entry, "wakes", now, attempt.ledger);
     }
     counters.count(entry, "turns", now, attempt.ledger);
     runner.run(attempt);
-    if (!attempt.isDead) this.#parts.onStart();
+    if (attempt.isDead) return;
+    // Most turns are over by now; only those that wait for something are listed.
+    this.#inFlight.add(attempt);
+    this.#parts.onStart();
   }
 
   /** Settles mail whose turn could not be written, by its own fault. */

@@ -34,16 +34,11 @@ export async function runEffect(
   isUnknown: boolean,
 ): Promise<unknown> {
   const { spec } = type;
-  if (isUnknown && spec.reconcile !== undefined) {
-    const reconcile = spec.reconcile;
-    const answer = await tried(caller, () => deadline(caller, type, key, (call) => reconcile(input, call)));
-    if (answer.happened === "unknown") {
-      throw new AosError("EFFECT_IN_DOUBT", `the outside does not know whether effect ${type.name} happened`);
-    }
-    if (answer.happened) return checked(type, answer.output);
-  }
   for (let attempt = 1; ; attempt++) {
     try {
+      // A try that failed may have happened nevertheless, as one may whose process died.
+      const known = isUnknown || attempt > 1 ? await reconciled(caller, type, input, key) : undefined;
+      if (known !== undefined) return known.output;
       return await once(caller, type, input, key);
     } catch (thrown) {
       const policy = spec.retry;
@@ -55,17 +50,31 @@ export async function runEffect(
   }
 }
 
+/** What the outside says that an earlier call gave; undefined where it did not happen. */
+async function reconciled(caller: Caller, type: EffectType, input: unknown, key: string): Promise<{ readonly output: unknown } | undefined> {
+  const { repeat, reconcile } = type.spec;
+  if (repeat !== "reconcile" || reconcile === undefined) return undefined;
+  const answer = await tried(caller, () => deadline(caller, type, key, (call) => reconcile(input, call)), true);
+  if (answer.happened === "unknown") {
+    throw new AosError("EFFECT_IN_DOUBT", `the outside does not know whether effect ${type.name} happened`);
+  }
+  return answer.happened ? { output: await checked(type, answer.output) } : undefined;
+}
+
 async function once(caller: Caller, type: EffectType, input: unknown, key: string): Promise<unknown> {
   const output = await tried(caller, () => deadline(caller, type, key, (call) => type.spec.run(input, call), caller.late));
   return checked(type, output);
 }
 
 /** Tells the breaker how a call to the outside went. */
-async function tried<T>(caller: Caller, run: () => Promise<T>): Promise<T> {
+async function tried<T>(caller: Caller, run: () => Promise<T>, isQuestion = false): Promise<T> {
   const { breaker, breakers } = caller;
   try {
     const output = await run();
-    if (breaker !== undefined) breakers.succeeded(breaker);
+    if (breaker !== undefined) {
+      if (isQuestion) breakers.answered(breaker);
+      else breakers.succeeded(breaker);
+    }
     return output;
   } catch (thrown) {
     if (breaker !== undefined) {

@@ -159,7 +159,7 @@ export class Gate {
     const late = (output: unknown): void => void this.#late(call, output).catch(() => undefined);
     const caller: Caller = { clock: this.#core.clock, entropy: this.#core.entropy, attempt, breaker, breakers: this.breakers, late };
     try {
-      const output = await runEffect(caller, type, call.input, call.key, known?.state === "intent" && repeat === "reconcile");
+      const output = await runEffect(caller, type, call.input, call.key, mayHaveHappened(known) && repeat === "reconcile");
       const text = toJson(output ?? null, `output of effect ${type.name}`);
       this.#outcome(call, intent, "done", text);
       attempt.assertAlive();
@@ -174,7 +174,8 @@ export class Gate {
     if (thrown instanceof ParkSignal) throw thrown;
     const error = toAosError(thrown, "EFFECT_FAILED");
     const repeat = type.spec.repeat ?? "never";
-    const isUnknown = isUnanswered || error.code === "EFFECT_IN_DOUBT";
+    // An effect whose own code says that time ran out does not know either.
+    const isUnknown = isUnanswered || error.code === "EFFECT_IN_DOUBT" || error.code === "EFFECT_TIMEOUT";
     if (isUnknown && attempt.isDead) throw error;
     if (error.code === "EFFECT_IN_DOUBT" || (isUnknown && repeat === "never")) this.#doubt(attempt, intent);
     const isFinal = repeat === "never" || error.retryable === false;
@@ -248,6 +249,11 @@ export class Gate {
   #write(build: () => { readonly effects: readonly EffectRow[] } | undefined): void {
     this.#core.committer.push({ build, settled: () => undefined });
   }
+}
+
+/** Whether an earlier call may have happened: it left no outcome, or one that its own error does not decide. */
+function mayHaveHappened(known: EffectRow | undefined): boolean {
+  return known !== undefined && !isResolved(known);
 }
 
 /** Whether a human said what became of it. */

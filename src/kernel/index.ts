@@ -11,7 +11,7 @@ export type { Ledger, LedgerEntry, LedgerOp, LedgerRow } from "./ledger.ts";
 export { checkRetryPolicy, isRetryWorthwhile, RETRY_DELAY_MS_MAX, retryDelay, type RetryPolicy } from "./retry.ts";
 export { type DueLimits, dueOccurrences, type DueTicks } from "./misfire.ts";
 export { cron, type CronOptions, type CronSchedule, every, type EveryOptions, type EverySchedule, jitterOf, type MissedPolicy, nextOccurrence, type OverlapDecision, overlapDecision, type OverlapPolicy, preview, type ScheduleOptions, type ScheduleSpec, validateSchedule } from "./schedule.ts";
-export { DEFAULT_TENANT, formatAddress, parseAddress, tenantOf, TYPE_PATTERN, typeOf } from "./address.ts";
+export { DEFAULT_TENANT, formatAddress, parseAddress, shortAddress, tenantOf, TYPE_PATTERN, typeOf } from "./address.ts";
 export { anything, type Fault, type Input, type Output, type SchemaIssue, type StandardResult, type StandardSchema, validate } from "./contract/schema.ts";
 export { command, type CommandType, effect, type EffectCall, type EffectSpec, type EffectType, event, type EventType, query, type QueryType, type Reconciled, type Repeat, state, type StateType } from "./contract/messages.ts";
 export type { Budget, Contract, Period, Subscription, Supervision } from "./contract/contract.ts";

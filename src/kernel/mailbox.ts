@@ -1,4 +1,6 @@
+import type { Pending } from "./committer.ts";
 import { type Envelope, PRIORITY_MAX } from "./envelope.ts";
+import type { MailRow } from "./store.ts";
 
 /** One piece of mail in memory. */
 export interface Mail {
@@ -15,10 +17,19 @@ export interface Mail {
   digest?: number | undefined;
   /** Whether its row is in the store; mail that is not is part of an acceptance still in flight. */
   stored: boolean;
+  /** Its acceptance, while that is in flight: a turn that ends before joins it. */
+  arriving?: Arriving | undefined;
   /** The condition it waits for, where it is parked. */
   parked?: string | undefined;
   /** When it joined the mailbox, where that was later than it was accepted; it ages from then. */
   joinedAt?: number | undefined;
+}
+
+/** An acceptance on its way into the store. */
+export interface Arriving {
+  readonly row: () => MailRow;
+  /** Set by a turn that ended before the acceptance was written: both then share one unit. */
+  fused?: Pending | undefined;
 }
 
 /** The order that is kept: one sender's mail of one priority to one agent. */

@@ -3,7 +3,7 @@ import { CronerCalendar } from "../adapters/croner/index.ts";
 import { lockFolder, SqliteStore } from "../adapters/sqlite/index.ts";
 import {
   type Ack, type AgentClass, type AgentInfo, type AgentSelection, AosError, type Arrival, type CommandType, DEFAULT_TENANT, type EventType, formatAddress,
-  type Input, Kernel, type KernelEvent, type KernelStats, type Ledger, type LoadableAgent, type Output, parseAddress, parseDuration, type QueryType, type Store, StoreLedger, type TurnRecord,
+  type Input, Kernel, type KernelEvent, type KernelStats, type Ledger, type LoadableAgent, type Output, parseAddress, parseDuration, type PurposeDrivenAgent, type QueryType, type Store, StoreLedger, type TurnRecord,
 } from "../kernel/index.ts";
 import { AOSConfig, type AosConfigOptions, type AosSettings } from "../services/config/index.ts";
 import { EnvironmentService } from "../services/environment/index.ts";
@@ -24,6 +24,8 @@ export type BootOptions = AosConfigOptions & {
   readonly report?: ((event: KernelEvent) => void) | undefined;
   /** Whether a launcher starts this process again: then a blocked event loop ends it. */
   readonly isSupervised?: boolean | undefined;
+  /** Opens the folder only to read it: no code is loaded, nothing runs, nothing of what the next start must know changes. */
+  readonly isDormant?: boolean | undefined;
 };
 
 /** Whom an event is for: a type and an id, or an address. */
@@ -134,9 +136,10 @@ export class AgentOperatingSystem {
     return this.#up.kernel.register(agent.contract.type, { id, ...options });
   }
 
-  /** The seed's name for `register`. */
-  registerAgent(agent: LoadableAgent, id: string, options: { readonly config?: unknown } = {}): Promise<{ readonly address: string; readonly created: boolean }> {
-    return this.register(agent, id, options);
+  /** The seed's name for `register`: takes the class, or an object of it. */
+  registerAgent(agent: LoadableAgent | PurposeDrivenAgent, id = "main", options: { readonly config?: unknown } = {}): Promise<{ readonly address: string; readonly created: boolean }> {
+    const type = "contract" in agent ? agent : (agent.constructor as unknown as LoadableAgent);
+    return this.register(type, id, options);
   }
 
   /** Ends an agent for good: its address stays taken, its mail becomes undeliverable. */
@@ -222,7 +225,7 @@ export class AgentOperatingSystem {
   }
 
   async #open(): Promise<void> {
-    const { configFile, codeVersion, report = () => undefined, isSupervised = false, ...runtime } = this.#options;
+    const { configFile, codeVersion, report = () => undefined, isSupervised = false, isDormant = false, ...runtime } = this.#options;
     const sources: SettingsSources = { runtime: runtime as AosConfigOptions, file: configFile };
     const settings = await loadSettings(sources);
     const store = settings.get("store");
@@ -234,7 +237,7 @@ export class AgentOperatingSystem {
     try {
       const clock = settings.get("clock") === "inject" ? new InjectedClock() : new SystemClock();
       const sqlite = new SqliteStore({ path: isOnDisk ? `${dir}/aos.db` : ":memory:" });
-      const blamed = isOnDisk ? takeVerdict(dir) : undefined;
+      const blamed = isOnDisk && !isDormant ? takeVerdict(dir) : undefined;
       const watchdog = isOnDisk && isSupervised && settings.get("watchdog.enabled") ? new Watchdog(dir, settings.get("watchdog.deadlineMs")) : undefined;
       const kernel = await Kernel.open(
         { store: sqlite, clock, entropy: new SystemEntropy(clock), hasher: systemHasher, calendar: new CronerCalendar(), limits: limitsOf(settings), report },
@@ -247,10 +250,10 @@ export class AgentOperatingSystem {
         },
       );
       const handlers = new Map<string, TopicHandler>();
-      await kernel.load(subscriberType(handlers));
+      if (!isDormant) await kernel.load(subscriberType(handlers));
       this.#running = {
         kernel, settings, clock, store: sqlite,
-        bus: new MessageBus(kernel, handlers),
+        bus: new MessageBus(kernel, handlers, () => this.#begin()),
         ledger: new StoreLedger(sqlite, (commit) => kernel.write(commit)),
         release: async () => {
           await watchdog?.stop();

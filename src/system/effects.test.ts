@@ -295,7 +295,7 @@ test("a half-open breaker is free again after its probe was answered by reconcil
       if (isDown) throw new AosError("UNAVAILABLE", "down");
       return { ref: "up" };
     },
-    reconcile: async () => ({ happened: true, output: { ref: "found" } }),
+    reconcile: async ({ id }) => (id === "1" ? { happened: true, output: { ref: "found" } } : { happened: false }),
   });
   class Client extends PurposeDrivenAgent.define({
     type: "client", purpose: "Call", state: state(1, Log, { initial: () => ({ refs: [] }) }), on: { go: Go }, uses: [Call], retry: FAST,
