@@ -5,10 +5,18 @@ import { breakerOpen, Breakers } from "./breakers.ts";
 
 const POLICY = { failures: 3, openMs: 1_000 };
 
-function breakers(): { readonly clock: FakeClock; readonly all: Breakers; readonly moves: string[] } {
+function breakers(): {
+  readonly clock: FakeClock;
+  readonly all: Breakers;
+  readonly moves: string[];
+} {
   const clock = new FakeClock(10_000);
   const moves: string[] = [];
-  return { clock, moves, all: new Breakers(clock, POLICY, (name, state) => moves.push(`${name} ${state}`)) };
+  return {
+    clock,
+    moves,
+    all: new Breakers(clock, POLICY, (name, state) => moves.push(`${name} ${state}`)),
+  };
 }
 
 test("a breaker opens after so many failures in a row; one success between begins the count anew", () => {

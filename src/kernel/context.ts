@@ -75,6 +75,8 @@ export class Context {
 
   tell(to: string, type: EventType, data: unknown, options?: SendOptions): void {
     const { tenant, type: kind, id } = parseAddress(to, this.#attempt.entry.tenant);
+    // Another tenant's agents do not exist here.
+    if (tenant !== this.#attempt.entry.tenant) throw new AosError("AGENT_NOT_FOUND", `there is no agent ${to}; register or spawn it first`, { details: { agent: to } });
     this.#tell(formatAddress(kind, id, tenant), type, data, options);
   }
 

@@ -184,7 +184,10 @@ export class Dispatcher {
     void ready
       .then((isReady) => {
         if (entry.attempt === placeholder) entry.attempt = undefined;
-        if (entry.isStale) return;
+        if (entry.isStale) {
+          if (this.#alone === entry) this.#alone = undefined;
+          return;
+        }
         if (isReady) this.#start(entry, type, mail, this.#parts.core.clock.now());
         else this.wake(entry);
       })
@@ -294,11 +297,12 @@ export class Dispatcher {
   #start(entry: AgentEntry, type: LoadedType, mail: Mail, now: number): void {
     const { core, counters, runner } = this.#parts;
     if (entry.status !== "initialized") {
+      if (this.#alone === entry) this.#alone = undefined;
       entry.mailbox.add(mail);
       return;
     }
     const handler = type.events.get(mail.envelope.name)?.handler;
-    const isSame = (other: Mail): boolean => other.envelope.kind === "event" && other.envelope.name === mail.envelope.name && other.stored;
+    const isSame = (other: Mail): boolean => other.envelope.kind === "event" && other.envelope.name === mail.envelope.name && other.stored && (other.envelope.expiresAt ?? Infinity) > now;
     const others = handler?.coalesce === true && mail.envelope.kind === "event" ? entry.mailbox.takeWhere(COALESCE_MAX, isSame) : [];
     const attempt = new Attempt(entry, mail, others, type, { now, monotonic: core.clock.monotonic() });
     entry.attempt = attempt;

@@ -6,15 +6,31 @@ import { laneOf, type Mail, Mailbox } from "./mailbox.ts";
 
 const AGEING_MS = 1_000;
 
-function mail(seq: number, lane: { readonly sender?: string; readonly priority?: number } = {}, at = 0): Mail {
+function mail(
+  seq: number,
+  lane: { readonly sender?: string; readonly priority?: number } = {},
+  at = 0,
+): Mail {
   const envelope: Envelope = {
-    id: String(seq), kind: "event", name: "e", target: "default/t/a", sender: lane.sender ?? "~s", source: "s",
-    correlation: "c", chain: "c", depth: 0, priority: lane.priority ?? 5, at,
+    id: String(seq),
+    kind: "event",
+    name: "e",
+    target: "default/t/a",
+    sender: lane.sender ?? "~s",
+    source: "s",
+    correlation: "c",
+    chain: "c",
+    depth: 0,
+    priority: lane.priority ?? 5,
+    at,
   };
   return { seq, envelope, data: "null", attempts: 0, marked: 0, stored: true };
 }
 
-const lane = fc.record({ sender: fc.constantFrom("~a", "~b", "default/t/x"), priority: fc.integer({ min: 0, max: 9 }) });
+const lane = fc.record({
+  sender: fc.constantFrom("~a", "~b", "default/t/x"),
+  priority: fc.integer({ min: 0, max: 9 }),
+});
 
 test("mail of one lane is taken in its order, whatever is added, taken, held and released", () => {
   const step = fc.oneof(
@@ -63,19 +79,23 @@ test("mail of one lane is taken in its order, whatever is added, taken, held and
 
 test("nothing starves: mail of the lowest priority is taken within nine ageing steps, however much comes above it", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 500 }), (priority, stepMs) => {
-      const box = new Mailbox();
-      box.add(mail(1, { sender: "~poor", priority: 0 }, 0));
-      let now = 0;
-      let seq = 1;
-      while (now <= AGEING_MS * 11) {
-        box.add(mail(++seq, { sender: "~rich", priority }, now));
-        const got = box.take(now, AGEING_MS);
-        if (got?.seq === 1) return true;
-        now += stepMs;
-      }
-      return false;
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 500 }),
+      (priority, stepMs) => {
+        const box = new Mailbox();
+        box.add(mail(1, { sender: "~poor", priority: 0 }, 0));
+        let now = 0;
+        let seq = 1;
+        while (now <= AGEING_MS * 11) {
+          box.add(mail(++seq, { sender: "~rich", priority }, now));
+          const got = box.take(now, AGEING_MS);
+          if (got?.seq === 1) return true;
+          now += stepMs;
+        }
+        return false;
+      },
+    ),
   );
 });
 
@@ -85,7 +105,10 @@ test("higher priorities go first; equal ones by arrival", () => {
   box.add(mail(2, { priority: 9 }));
   box.add(mail(3, { priority: 5, sender: "~b" }));
   box.add(mail(4, { priority: 5, sender: "~a" }));
-  assert.deepEqual([1, 2, 3, 4].map(() => box.take(0, AGEING_MS)?.seq), [2, 3, 4, 1]);
+  assert.deepEqual(
+    [1, 2, 3, 4].map(() => box.take(0, AGEING_MS)?.seq),
+    [2, 3, 4, 1],
+  );
 });
 
 test("mail ages from when it joined, not from when it was sent with a delay", () => {
@@ -115,7 +138,10 @@ test("parked mail stands aside until it is called back, and then goes by its arr
   box.add(mail(2));
   assert.equal(box.parkedCount, 1);
   assert.equal(box.ready, 1);
-  assert.deepEqual(box.list().map(({ seq }) => seq), [1, 2]);
+  assert.deepEqual(
+    box.list().map(({ seq }) => seq),
+    [1, 2],
+  );
   assert.equal(box.unpark(1), first);
   assert.equal(first.parked, undefined);
   assert.equal(box.unpark(1), undefined);
@@ -126,8 +152,17 @@ test("parked mail stands aside until it is called back, and then goes by its arr
 test("taking by a test gives at most so many, by arrival, and leaves the others in order", () => {
   const box = new Mailbox();
   for (let seq = 1; seq <= 6; seq++) box.add(mail(seq, { priority: seq % 3 }));
-  assert.deepEqual(box.takeWhere(2, ({ seq }) => seq > 2).map(({ seq }) => seq), [3, 6]);
+  assert.deepEqual(
+    box.takeWhere(2, ({ seq }) => seq > 2).map(({ seq }) => seq),
+    [3, 6],
+  );
   assert.equal(box.ready, 4);
-  assert.equal(box.some(({ seq }) => seq === 3), false);
-  assert.deepEqual(box.list().map(({ seq }) => seq), [1, 2, 4, 5]);
+  assert.equal(
+    box.some(({ seq }) => seq === 3),
+    false,
+  );
+  assert.deepEqual(
+    box.list().map(({ seq }) => seq),
+    [1, 2, 4, 5],
+  );
 });

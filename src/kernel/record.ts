@@ -178,6 +178,15 @@ const MESSAGE_MAX = 2_000;
 
 /** An error as it is kept; long messages are cut. */
 export function noteError(error: AosError): ErrorNote {
-  const details = Object.keys(error.details).length > 0 ? error.details : undefined;
+  const details = Object.keys(error.details).length > 0 ? storable(error.details) : undefined;
   return { code: error.code, message: error.message.slice(0, MESSAGE_MAX), details };
+}
+
+/** Details as JSON holds them; a handler may throw an error that carries what it cannot. */
+function storable(details: Readonly<Record<string, unknown>>): unknown {
+  try {
+    return JSON.parse(JSON.stringify(details)) as unknown;
+  } catch {
+    return { omitted: "the details cannot be represented in JSON" };
+  }
 }

@@ -25,9 +25,18 @@ test("values spread evenly", () => {
     const bucket = Math.floor(next() * 10);
     buckets[bucket] = (buckets[bucket] ?? 0) + 1;
   }
-  assert.ok(buckets.every((count) => count > 850 && count < 1_150), buckets.join(" "));
+  assert.ok(
+    buckets.every((count) => count > 850 && count < 1_150),
+    buckets.join(" "),
+  );
 });
 
 test("a hash becomes a UUID of version 8", () => {
-  fc.assert(fc.property(fc.string(), (text) => /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(uuidOfHash(hash(text)))));
+  fc.assert(
+    fc.property(fc.string(), (text) =>
+      /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(
+        uuidOfHash(hash(text)),
+      ),
+    ),
+  );
 });

@@ -5,11 +5,25 @@ import { checkPattern, checkTopic, matchesFilter, matchesTopic } from "./topics.
 
 test("* takes one word, > takes one or more at the end", () => {
   const cases: readonly (readonly [pattern: string, topic: string, expected: boolean])[] = [
-    ["a.b", "a.b", true], ["a.b", "a.c", false], ["a", "a.b", false], ["a.b", "a", false],
-    ["*", "a", true], ["*", "a.b", false], ["a.*", "a.b", true], ["a.*", "a", false], ["a.*.c", "a.b.c", true], ["a.*.c", "a.b.d", false],
-    [">", "a", true], [">", "a.b.c", true], ["a.>", "a", false], ["a.>", "a.b", true], ["a.>", "a.b.c", true], ["*.>", "a.b", true],
+    ["a.b", "a.b", true],
+    ["a.b", "a.c", false],
+    ["a", "a.b", false],
+    ["a.b", "a", false],
+    ["*", "a", true],
+    ["*", "a.b", false],
+    ["a.*", "a.b", true],
+    ["a.*", "a", false],
+    ["a.*.c", "a.b.c", true],
+    ["a.*.c", "a.b.d", false],
+    [">", "a", true],
+    [">", "a.b.c", true],
+    ["a.>", "a", false],
+    ["a.>", "a.b", true],
+    ["a.>", "a.b.c", true],
+    ["*.>", "a.b", true],
   ];
-  for (const [pattern, topic, expected] of cases) assert.equal(matchesTopic(pattern, topic), expected, `${pattern} ${topic}`);
+  for (const [pattern, topic, expected] of cases)
+    assert.equal(matchesTopic(pattern, topic), expected, `${pattern} ${topic}`);
 });
 
 test("a topic matches itself and whatever replaces words of it by *", () => {
@@ -26,8 +40,10 @@ test("a topic matches itself and whatever replaces words of it by *", () => {
 });
 
 test("malformed topics and patterns are refused", () => {
-  for (const topic of ["", ".", "a.", "a..b", "a b", "a.*", ">", "ä", "x".repeat(201)]) assert.throws(() => checkTopic(topic), { code: "USAGE" }, topic);
-  for (const pattern of ["", "a.>.b", "a*", ">>", "a..b"]) assert.throws(() => checkPattern(pattern), { code: "USAGE" }, pattern);
+  for (const topic of ["", ".", "a.", "a..b", "a b", "a.*", ">", "ä", "x".repeat(201)])
+    assert.throws(() => checkTopic(topic), { code: "USAGE" }, topic);
+  for (const pattern of ["", "a.>.b", "a*", ">>", "a..b"])
+    assert.throws(() => checkPattern(pattern), { code: "USAGE" }, pattern);
 });
 
 test("a filter asks for equality on dotted paths, all of them, and reads own members only", () => {
