@@ -40,7 +40,7 @@ export function serveRoutes(routes: readonly Route[], context: RouteContext): (r
 }
 
 /** @throws AosError METHOD_NOT_ALLOWED where a path is in the table under other methods. */
-export function notAllowed(method: string, allow: readonly string[]): AosError {
+function notAllowed(method: string, allow: readonly string[]): AosError {
   return new AosError("METHOD_NOT_ALLOWED", `${method} is not possible here; ${allow.join(", ")} is`, { details: { allow: allow.join(", ") } });
 }
 

@@ -19,7 +19,7 @@ const Pay = effect("pay", {
 });
 
 /** Counts; fails where it is told to. */
-export class Counter extends PurposeDrivenAgent.define({
+class Counter extends PurposeDrivenAgent.define({
   type: "counter",
   purpose: "Count",
   state: state(1, z.object({ total: z.number() }), { initial: () => ({ total: 0 }) }),
@@ -66,7 +66,7 @@ export class Counter extends PurposeDrivenAgent.define({
 const Seen = event("seen", z.object({}).loose());
 
 /** Accepts another event, for routing. */
-export class Watcher extends PurposeDrivenAgent.define({
+class Watcher extends PurposeDrivenAgent.define({
   type: "watcher",
   purpose: "Watch",
   state: state(1, z.object({ seen: z.number() }), { initial: () => ({ seen: 0 }) }),
@@ -100,7 +100,7 @@ export interface HttpHarness extends AsyncDisposable {
 }
 
 /** A response that was read. */
-export interface Answered {
+interface Answered {
   readonly status: number;
   readonly headers: Headers;
   // A test says itself what it expects.
