@@ -7,3 +7,4 @@ export { createServer, type HttpServer, type HttpServerOptions } from "./server.
 export { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 export { describeApi } from "./openapi.ts";
 export type { HttpAuthenticator, HttpLog, HttpPrincipal, HttpScope, HttpSystem, HttpWebhook, HttpWebhookArrival, HttpWebhookRequest } from "./system.ts";
+export { serve, type Served, type ServeOptions } from "./serve.ts";

@@ -3,6 +3,7 @@ import type { Core } from "./core.ts";
 import { type Directory, readMail } from "./directory.ts";
 import type { AgentEntry } from "./entry.ts";
 import type { Envelope } from "./envelope.ts";
+import { AosError } from "./errors.ts";
 import { dueOccurrences } from "./misfire.ts";
 import { mailRow } from "./intake.ts";
 import { laneOf, type Mail } from "./mailbox.ts";
@@ -14,6 +15,7 @@ import { AgentUnit } from "./unit.ts";
 
 const BATCH = 500;
 const TICKS_MAX = 100;
+const JOINED = { dueAt: undefined, parked: undefined, timer: undefined };
 
 /** What a schedule's row keeps: the last tick that is settled, and the planned time of the next. */
 interface Planned {
@@ -137,11 +139,18 @@ export class Agenda {
         return;
       }
     }
-    await this.#core.committer.write({ mailSet: [{ seq: row.seq, dueAt: null, parked: null, attempts: row.attempts, marked: row.marked }] });
+    const change = { seq: row.seq, dueAt: null, parked: null, attempts: row.attempts, marked: row.marked };
+    // A timer that has fired is mail like any other: setting or cancelling one of its name leaves it alone.
+    const commit: Commit = row.timer === undefined ? { mailSet: [change] } : { timersOut: [{ agent: row.agent, timer: row.timer }], mailIn: [{ ...row, ...JOINED }] };
+    await this.#core.committer.write(commit, () => this.#joined(row));
+  }
+
+  #joined(row: MailRow): void {
     const entry = this.#directory.cachedNo(row.agent);
     if (entry !== undefined && !entry.isStale) {
       const mail = entry.mailbox.unpark(row.seq) ?? readMail(row);
       mail.parked = undefined;
+      mail.joinedAt = this.#core.clock.now();
       // A retry held its lane: it goes first again, what waited behind it follows.
       if (row.attempts > 0 && row.parked === undefined) {
         entry.mailbox.release(laneOf(mail.envelope));
@@ -189,16 +198,19 @@ export class Agenda {
       mailOut: [row.seq],
       mailIn: [...mails.map((mail) => mailRow(mail, entry.no)), ...(next === undefined ? [] : [next])],
     };
+    const joined = (): void => {
+      const now = this.#directory.cachedNo(entry.no);
+      if (now !== undefined && !now.isStale) for (const mail of mails) now.mailbox.add(mail);
+    };
     const lost = missed + skipped;
     if (lost > 0) {
       const note = skipped > 0 ? `${skipped} of ${name} skipped: the one before still runs` : `${missed} of ${name} missed`;
       await new Promise<void>((resolve, reject) => {
         const body = { ...lifecycleBody(entry.address, note, `${entry.address}#${name}`, type.revision), kind: "schedule.missed" as const, outcome: "skipped" as const };
-        this.#core.committer.push(new AgentUnit(this.#core, entry, { rows: [{ at: now, body }], commit, onDurable: () => resolve(), onFailure: (error) => reject(error ?? new Error("dropped")) }));
+        this.#core.committer.push(new AgentUnit(this.#core, entry, { rows: [{ at: now, body }], commit, onDurable: () => (joined(), resolve()), onFailure: (error) => reject(error ?? new AosError("STORE_FAILED", `agent ${entry.address} changed meanwhile`)) }));
       });
-    } else await this.#core.committer.write(commit);
+    } else await this.#core.committer.write(commit, joined);
     if (running !== undefined && spec.overlap === "cancel" && mails.length > 0) this.onCancel(entry);
-    if (!entry.isStale) for (const mail of mails) entry.mailbox.add(mail);
     if (mails.length > 0) this.#ready(entry.no);
   }
 

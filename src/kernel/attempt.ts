@@ -84,6 +84,8 @@ export class Attempt implements RunningAttempt {
   progressAt: number;
   /** Until when a call in flight may stay silent, monotonic ms. */
   patientUntil = 0;
+  /** Calls in flight. */
+  calls = 0;
   /** Whether the turn succeeded: what it journaled for retries is no longer needed. */
   isDone = false;
   #isOver = false;

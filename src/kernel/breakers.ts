@@ -60,6 +60,11 @@ export class Breakers {
     this.#byName.delete(name);
   }
 
+  /** Notes that the outside answered a question: that ends a probe, but does not undo failures of the calls themselves. */
+  answered(name: string): void {
+    if (this.#byName.get(name)?.state === "half-open") this.succeeded(name);
+  }
+
   failed(name: string): void {
     const breaker = this.#byName.get(name) ?? { state: "closed", failures: 0, openUntil: 0, isProbing: false };
     this.#byName.set(name, breaker);

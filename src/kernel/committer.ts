@@ -1,5 +1,5 @@
 import type { Clock } from "./clock.ts";
-import { type AosError, toAosError } from "./errors.ts";
+import { AosError, toAosError } from "./errors.ts";
 import type { Commit, Store } from "./store.ts";
 
 /** Something that wants to be written. It is built at the last moment, so that what has become needless is left out. */
@@ -50,12 +50,19 @@ export class Committer {
     this.#schedule();
   }
 
-  /** Writes one unit and resolves when it is durable. */
-  write(commit: Commit): Promise<void> {
+  /**
+   * Writes one unit and resolves when it is durable. `then` is called right after the commit, before anything else can
+   * read the store: memory that follows it must not be changed later.
+   */
+  write(commit: Commit, then?: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.push({
         build: () => commit,
-        settled: (error) => (error === undefined ? resolve() : reject(error)),
+        settled: (error) => {
+          if (error !== undefined) return reject(error);
+          then?.();
+          resolve();
+        },
       });
     });
   }
@@ -83,9 +90,11 @@ export class Committer {
     const units: Commit[] = [];
     const written: Pending[] = [];
     const needless: Pending[] = [];
+    const faulty: [Pending, AosError][] = [];
     for (const pending of batch) {
-      const unit = pending.build();
-      if (unit === undefined) needless.push(pending);
+      const unit = built(pending);
+      if (unit instanceof AosError) faulty.push([pending, unit]);
+      else if (unit === undefined) needless.push(pending);
       else {
         units.push(unit);
         written.push(pending);
@@ -106,7 +115,17 @@ export class Committer {
     else if (units.length > 0) this.#onCommit(units.length);
     for (let at = 0; at < written.length; at++) written[at]?.settled(failure ?? outcomes[at], failure !== undefined);
     for (const pending of needless) pending.settled(undefined, false);
+    for (const [pending, error] of faulty) pending.settled(error, false);
     if (this.#queue.length > 0) this.#schedule();
     else if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}
+
+/** What a unit is, or why it cannot be built: then it is removed, and the others go on. */
+function built(pending: Pending): Commit | AosError | undefined {
+  try {
+    return pending.build();
+  } catch (thrown) {
+    return toAosError(thrown);
   }
 }

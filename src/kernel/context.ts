@@ -66,7 +66,7 @@ export class Context {
   }
 
   effect<E extends EffectType>(type: E, input: unknown): Promise<never> {
-    return this.#parts.gate.call(this.#attempt, type, input) as Promise<never>;
+    return handled(this.#parts.gate.call(this.#attempt, type, input)) as Promise<never>;
   }
 
   agent<A extends AgentClass>(type: A, id: string): AgentRef<A> {
@@ -187,7 +187,7 @@ export class Context {
       address,
       tell: (type: EventType, data: unknown, options?: SendOptions): void => this.#tell(address, type, data, options),
       ask: (command: string, input: unknown, options?: { readonly timeoutMs?: number }) =>
-        this.#parts.ask(this.#attempt, address, command, input, options?.timeoutMs) as Promise<never>,
+        handled(this.#parts.ask(this.#attempt, address, command, input, options?.timeoutMs)) as Promise<never>,
     };
   }
 
@@ -265,6 +265,12 @@ export class Context {
   #at(after: string | number): number {
     return typeof after === "number" ? after : this.#attempt.now + parseDuration(after);
   }
+}
+
+/** A promise whose rejection is its caller's to see: one that nobody awaits must not end the process. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 function assertAccepts(type: LoadedType, event: string, address: string): void {

@@ -48,11 +48,11 @@ export class Numbers {
   journalId: number;
   #seq: number;
   #reserved: number;
-  readonly #reserve: (commit: Commit) => void;
+  readonly #reserve: (commit: Commit) => Promise<void>;
 
   constructor(
     start: { readonly agentNo: number; readonly journalId: number; readonly seq: number },
-    reserve: (commit: Commit) => void,
+    reserve: (commit: Commit) => Promise<void>,
   ) {
     this.agentNo = start.agentNo;
     this.journalId = start.journalId;
@@ -64,8 +64,12 @@ export class Numbers {
   /** The next seq. Blocks are reserved ahead in the store, so that a crash skips numbers instead of repeating them. */
   seq(): number {
     if (this.#seq + SEQ_BLOCK / 2 >= this.#reserved) {
+      const before = this.#reserved;
       this.#reserved += SEQ_BLOCK;
-      this.#reserve({ facts: { seq: String(this.#reserved) } });
+      // What the store did not take is not reserved: the next number asks again.
+      this.#reserve({ facts: { seq: String(this.#reserved) } }).catch(() => {
+        this.#reserved = Math.min(this.#reserved, before);
+      });
     }
     this.#seq += 1;
     return this.#seq;

@@ -14,10 +14,23 @@ interface Journaled {
   readonly journalId: number;
 }
 
+/** Keys that have a journal row, in memory at once, twice at most. */
 const FLUSH_AT = 8_192;
+const BATCH_KEYS = 512;
 /** Keys in a chunk: with 16 bytes each it fits a page. */
 const CHUNK_KEYS = 240;
 const KEY_BYTES = 16;
+
+interface Generation {
+  readonly keys: Map<string, Seen>;
+  /** Keys that have a journal row, by agent. */
+  readonly journaled: Map<number, Journaled[]>;
+  count: number;
+  /** The newest of these journal rows. */
+  newest: number;
+}
+
+const newGeneration = (): Generation => ({ keys: new Map(), journaled: new Map(), count: 0, newest: 0 });
 
 /**
  * Which dedupe keys an agent has seen. The truth is in the journal rows and the mail that carry the keys. To find them,
@@ -29,10 +42,11 @@ export class DedupeIndex {
   readonly #windowMs: number;
   readonly #chunksMax: number;
   readonly #filter = new KeyFilter();
-  readonly #tail = new Map<string, Seen>();
-  /** By agent, agents in the order of their oldest key here. */
-  readonly #journaled = new Map<number, Journaled[]>();
-  #waiting = 0;
+  /** The keys of now, and those that are being moved into chunks; the latter are dropped as a whole. */
+  #young: Generation = newGeneration();
+  #sealed: Generation | undefined;
+  /** Agents of the sealed generation that are still to be moved. */
+  #moving: Iterator<[number, readonly Journaled[]]> | undefined;
   #isMoving = false;
   #upTo: number;
 
@@ -45,7 +59,7 @@ export class DedupeIndex {
 
   /** The mail that came under a key within the window. */
   find(entry: AgentEntry, hash: string, now: number): MaybePromise<Seen | undefined> {
-    const recent = this.#tail.get(hash);
+    const recent = this.#recent(hash);
     if (recent !== undefined) return recent;
     if (entry.filterGeneration !== this.#filter.generation) {
       const chunks = this.#store.dedupeChunks(entry.no);
@@ -59,75 +73,89 @@ export class DedupeIndex {
 
   /** A key that belongs to no single agent. */
   findShared(hash: string): MaybePromise<Seen | undefined> {
-    return this.#tail.get(hash) ?? this.#store.dedupe(hash);
+    return this.#recent(hash) ?? this.#store.dedupe(hash);
+  }
+
+  #recent(hash: string): Seen | undefined {
+    return this.#young.keys.get(hash) ?? this.#sealed?.keys.get(hash);
   }
 
   add(row: DedupeRow, durable?: Promise<unknown>): void {
-    if (durable === undefined) {
-      this.#tail.set(row.hash, row);
-      return;
-    }
-    this.#tail.set(row.hash, { ...row, durable });
-    durable.then(
-      () => this.#tail.has(row.hash) && this.#tail.set(row.hash, row),
-      () => undefined,
-    );
+    this.#young.keys.set(row.hash, durable === undefined ? row : { ...row, durable });
+  }
+
+  /** Notes that the mail under a key is durable. */
+  settled(hash: string): void {
+    const keys = this.#young.keys.has(hash) ? this.#young.keys : this.#sealed?.keys;
+    const seen = keys?.get(hash);
+    if (seen?.durable === undefined) return;
+    const { id, seq, digest, at } = seen;
+    keys?.set(hash, { hash, id, seq, digest, at });
   }
 
   remove(hash: string): void {
-    this.#tail.delete(hash);
+    this.#young.keys.delete(hash);
+    this.#sealed?.keys.delete(hash);
   }
 
   /** Notes that a journal row carries the key: from here on it is found through it. */
   journaled(agent: number, hash: string, journalId: number): void {
-    const list = this.#journaled.get(agent);
-    if (list === undefined) this.#journaled.set(agent, [{ hash, journalId }]);
+    const list = this.#young.journaled.get(agent);
+    if (list === undefined) this.#young.journaled.set(agent, [{ hash, journalId }]);
     else list.push({ hash, journalId });
-    this.#waiting++;
+    this.#young.count++;
+    this.#young.newest = journalId;
   }
 
   /** Chunks to write; undefined while there is little, or some are on their way. Call `done` or `failed` afterwards. */
   batch(now: number): { readonly chunks: readonly DedupeChunk[]; readonly upTo: number; readonly done: () => void; readonly failed: () => void } | undefined {
-    if (this.#isMoving || this.#waiting < FLUSH_AT) return undefined;
-    this.#isMoving = true;
-    const moving: [number, Journaled[]][] = [];
-    let keys = 0;
-    let next: number | undefined;
-    for (const [agent, list] of this.#journaled) {
-      if (keys >= 512) {
-        next = list[0]?.journalId;
+    if (this.#isMoving) return undefined;
+    if (this.#moving === undefined) {
+      if (this.#young.count < FLUSH_AT) return undefined;
+      this.#sealed = this.#young;
+      this.#young = newGeneration();
+      this.#moving = this.#sealed.journaled.entries();
+    }
+    const taken: [number, readonly Journaled[]][] = [];
+    let count = 0;
+    let isLast = false;
+    while (count < BATCH_KEYS) {
+      const { value, done } = this.#moving.next();
+      if (done === true) {
+        isLast = true;
         break;
       }
-      moving.push([agent, list]);
-      keys += list.length;
+      taken.push(value);
+      count += value[1].length;
     }
-    const chunks = moving.flatMap(([agent, list]) => this.#chunk(agent, list, now));
-    const lengths = new Map(moving.map(([agent, list]) => [agent, list.length]));
-    const upTo = next === undefined ? this.#upTo : Math.max(this.#upTo, next - 1);
+    this.#isMoving = true;
+    const chunks = taken.flatMap(([agent, list]) => this.#chunk(agent, list, now));
+    const upTo = isLast ? Math.max(this.#upTo, this.#sealed?.newest ?? 0) : this.#upTo;
     return {
       chunks,
       upTo,
       done: () => {
         this.#isMoving = false;
         this.#upTo = upTo;
-        for (const [agent, list] of moving) this.#moved(agent, list, lengths.get(agent) ?? 0);
+        for (const [, list] of taken) for (const { hash } of list) this.#filter.add(hash);
+        if (isLast) this.#drop();
       },
       failed: () => {
+        // All of it again: what is in its chunk already is there twice, which does no harm.
         this.#isMoving = false;
+        this.#moving = this.#sealed?.journaled.entries();
       },
     };
   }
 
-  #moved(agent: number, list: Journaled[], length: number): void {
-    for (const { hash } of list.slice(0, length)) {
-      this.#filter.add(hash);
-      this.#tail.delete(hash);
-    }
-    this.#waiting -= length;
-    const rest = list.slice(length);
-    // What came meanwhile is younger than what other agents have here.
-    this.#journaled.delete(agent);
-    if (rest.length > 0) this.#journaled.set(agent, rest);
+  /** Drops the sealed generation; keys of mail that still waits have no journal row yet and live on. */
+  #drop(): void {
+    const sealed = this.#sealed;
+    this.#sealed = undefined;
+    this.#moving = undefined;
+    if (sealed === undefined || sealed.keys.size <= sealed.count) return;
+    const moved = new Set([...sealed.journaled.values()].flatMap((list) => list.map(({ hash }) => hash)));
+    for (const [hash, seen] of sealed.keys) if (!moved.has(hash)) this.#young.keys.set(hash, seen);
   }
 
   /** An agent's keys as the end of its chunks: the last one is filled up, further ones follow, the oldest go. */

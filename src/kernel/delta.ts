@@ -1,47 +1,69 @@
 /**
- * How a journal row keeps a state: either the whole text (`=` and the text) or the difference from the one before,
- * `prefix,from,length,suffix|inserted`: the new text is the old one's first `prefix` units, then `length` units of it
- * from `from`, then `inserted`, then its last `suffix` units. Units are UTF-16 code units of the JSON text.
+ * How a journal row keeps a state: the whole text (`=` and the text), or the difference from the one before:
+ * `prefix,suffix[,inserted,from,length]…|text`. The new state is the first `prefix` units of the old one, then for each
+ * triple `inserted` units of the text after the bar and `length` units of the old state from `from`, then what is left
+ * of the text, then the last `suffix` units of the old state. Units are UTF-16 code units of the JSON text.
  */
 const PROBE = 24;
+/** How far a probe moves on when it finds nothing, and how often. */
+const STRIDE = 12;
+const PROBES_MAX = 8;
+const COPIES_MAX = 8;
 
 /** Describes `next` against `previous`; whole where that is shorter. */
 export function encodeDelta(previous: string, next: string): string {
-  const shorter = Math.min(previous.length, next.length);
-  let prefix = 0;
-  while (prefix < shorter && previous.charCodeAt(prefix) === next.charCodeAt(prefix)) prefix++;
-  if (isHigh(next, prefix - 1)) prefix--;
-  let suffix = 0;
-  while (
-    suffix < shorter - prefix &&
-    previous.charCodeAt(previous.length - 1 - suffix) === next.charCodeAt(next.length - 1 - suffix)
-  ) {
-    suffix++;
-  }
-  if (isHigh(next, next.length - suffix - 1)) suffix--;
-  if (suffix < 0) suffix = 0;
-  let from = prefix;
-  let length = 0;
+  const prefix = commonPrefix(previous, next);
+  const suffix = commonSuffix(previous, next, Math.min(previous.length, next.length) - prefix);
   const end = next.length - suffix;
-  if (end - prefix > PROBE) {
-    // A window that moved: what was dropped at its front and added at its end stands elsewhere in the old text.
-    const found = previous.indexOf(next.slice(prefix, prefix + PROBE), prefix);
-    if (found >= 0) {
-      from = found;
-      while (
-        prefix + length < end &&
-        from + length < previous.length &&
-        previous.charCodeAt(from + length) === next.charCodeAt(prefix + length)
-      ) {
-        length++;
-      }
-      if (isHigh(next, prefix + length - 1)) length--;
-    }
+  let head = `${prefix},${suffix}`;
+  let text = "";
+  let at = prefix;
+  // What moved within the state, as in a window of the newest entries, stands elsewhere in the old text.
+  for (let copies = 0; copies < COPIES_MAX && end - at >= PROBE; copies++) {
+    const found = findCopy(previous, next, at, end);
+    if (found === undefined) break;
+    head += `,${found.start - at},${found.from},${found.length}`;
+    text += next.slice(at, found.start);
+    at = found.start + found.length;
   }
-  const inserted = next.slice(prefix + length, end);
-  return inserted.length + 32 > next.length
-    ? encodeFull(next)
-    : `${prefix},${from},${length},${suffix}|${inserted}`;
+  text += next.slice(at, end);
+  return head.length + text.length + 1 >= next.length ? encodeFull(next) : `${head}|${text}`;
+}
+
+function commonPrefix(previous: string, next: string): number {
+  const shorter = Math.min(previous.length, next.length);
+  let length = 0;
+  while (length < shorter && previous.charCodeAt(length) === next.charCodeAt(length)) length++;
+  return isHigh(next, length - 1) ? length - 1 : length;
+}
+
+function commonSuffix(previous: string, next: string, longest: number): number {
+  let length = 0;
+  while (length < longest && previous.charCodeAt(previous.length - 1 - length) === next.charCodeAt(next.length - 1 - length)) length++;
+  return length > 0 && isHigh(next, next.length - length - 1) ? length - 1 : length;
+}
+
+function findCopy(previous: string, next: string, at: number, end: number): { readonly start: number; readonly from: number; readonly length: number } | undefined {
+  for (let probe = 0; probe < PROBES_MAX; probe++) {
+    let start = at + probe * STRIDE;
+    if (start + PROBE > end) return undefined;
+    let from = previous.indexOf(next.slice(start, start + PROBE));
+    if (from < 0) continue;
+    while (start > at && from > 0 && previous.charCodeAt(from - 1) === next.charCodeAt(start - 1)) {
+      start--;
+      from--;
+    }
+    let length = PROBE;
+    while (start + length < end && previous.charCodeAt(from + length) === next.charCodeAt(start + length)) length++;
+    if (isHigh(next, start - 1)) {
+      start++;
+      from++;
+      length--;
+    }
+    if (isHigh(next, start + length - 1)) length--;
+    if (length >= PROBE - 2) return { start, from, length };
+  }
+  return undefined;
 }
 
 /** Whether a cut after this unit would halve a surrogate pair, which UTF-8 cannot store. */
@@ -63,11 +85,13 @@ export function isFull(delta: string): boolean {
 export function applyDelta(previous: string, delta: string): string {
   if (isFull(delta)) return delta.slice(1);
   const bar = delta.indexOf("|");
-  const [prefix = 0, from = 0, length = 0, suffix = 0] = delta.slice(0, bar).split(",").map(Number);
-  return (
-    previous.slice(0, prefix) +
-    previous.slice(from, from + length) +
-    delta.slice(bar + 1) +
-    previous.slice(previous.length - suffix)
-  );
+  const [prefix = 0, suffix = 0, ...triples] = delta.slice(0, bar).split(",").map(Number);
+  let next = previous.slice(0, prefix);
+  let read = bar + 1;
+  for (let at = 0; at < triples.length; at += 3) {
+    const [inserted = 0, from = 0, length = 0] = triples.slice(at, at + 3);
+    next += delta.slice(read, read + inserted) + previous.slice(from, from + length);
+    read += inserted;
+  }
+  return next + delta.slice(read) + previous.slice(previous.length - suffix);
 }

@@ -28,7 +28,8 @@ export interface DispatchParts {
   readonly onStart: () => void;
 }
 
-const SLICE_MS = 4;
+/** How long turns may start one after another before commits and input get their turn. */
+const SLICE_MS = 10;
 const COALESCE_MAX = 99;
 const CHAINS_MAX = 20_000;
 
@@ -42,6 +43,7 @@ export class Dispatcher {
   readonly #inFlight = new Set<Attempt>();
   readonly #chainTurns = new Map<string, number>();
   #preparing = 0;
+  readonly #idle: (() => void)[] = [];
   #isScheduled = false;
   #alone: AgentEntry | undefined;
   /** Mail up to this seq survived an unclean death: it starts only behind a start mark. */
@@ -62,9 +64,13 @@ export class Dispatcher {
     return this.#queue.size + this.#unloaded.length;
   }
 
-  /** Whether nothing runs and nothing is about to. */
-  get isIdle(): boolean {
-    return this.#inFlight.size === 0 && this.#preparing === 0;
+  /** Resolves when nothing runs and nothing is about to. */
+  async whenIdle(): Promise<void> {
+    while (this.#inFlight.size > 0 || this.#preparing > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #noteIdle(): void {
+    if (this.#idle.length > 0 && this.#inFlight.size === 0 && this.#preparing === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   resume(): void {
@@ -98,6 +104,7 @@ export class Dispatcher {
   ended(attempt: Attempt): void {
     this.#inFlight.delete(attempt);
     if (this.#alone === attempt.entry) this.#alone = undefined;
+    this.#noteIdle();
     this.#schedule();
   }
 
@@ -115,7 +122,7 @@ export class Dispatcher {
     const until = core.clock.monotonic() + SLICE_MS;
     let started = 0;
     while (!this.isPaused && this.#alone === undefined && this.#inFlight.size + this.#preparing < core.limits.concurrency) {
-      if (core.committer.pending >= core.limits.commitBatch || (++started % 16 === 0 && core.clock.monotonic() > until)) {
+      if (++started % 16 === 0 && core.clock.monotonic() > until) {
         // Let commits and input have their turn.
         this.#isScheduled = true;
         core.clock.soon(() => {
@@ -144,6 +151,7 @@ export class Dispatcher {
         .catch(() => this.wakeNo(no))
         .finally(() => {
           this.#preparing--;
+          this.#noteIdle();
           this.#schedule();
         });
     } else if (found !== undefined) this.wake(found);
@@ -186,6 +194,7 @@ export class Dispatcher {
       })
       .finally(() => {
         this.#preparing--;
+        this.#noteIdle();
         this.#schedule();
       });
   }
@@ -270,7 +279,6 @@ export class Dispatcher {
       await core.committer.write({ mailSet: [{ seq: mail.seq, dueAt: null, parked: null, attempts: mail.attempts + 1, marked: isAlone ? 2 : 1 }] });
     } catch (thrown) {
       if (this.#alone === entry) this.#alone = undefined;
-      entry.mailbox.add(mail);
       throw thrown;
     }
     mail.marked = isAlone ? 2 : 1;
@@ -294,14 +302,16 @@ export class Dispatcher {
     const others = handler?.coalesce === true && mail.envelope.kind === "event" ? entry.mailbox.takeWhere(COALESCE_MAX, isSame) : [];
     const attempt = new Attempt(entry, mail, others, type, { now, monotonic: core.clock.monotonic() });
     entry.attempt = attempt;
-    this.#inFlight.add(attempt);
     if (entry.turnsPending === 0) {
       this.wakes++;
       counters.count(entry, "wakes", now, attempt.ledger);
     }
     counters.count(entry, "turns", now, attempt.ledger);
     runner.run(attempt);
-    if (!attempt.isDead) this.#parts.onStart();
+    if (attempt.isDead) return;
+    // Most turns are over by now; only those that wait for something are listed.
+    this.#inFlight.add(attempt);
+    this.#parts.onStart();
   }
 
   /** Settles mail whose turn could not be written, by its own fault. */

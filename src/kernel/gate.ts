@@ -1,6 +1,6 @@
 import { type Attempt, type ParkCondition, ParkSignal } from "./attempt.ts";
 import type { Breakers } from "./breakers.ts";
-import { type Caller, runEffect } from "./effect-call.ts";
+import { type Caller, checked, runEffect } from "./effect-call.ts";
 import type { EffectType } from "./contract/messages.ts";
 import { validate } from "./contract/schema.ts";
 import type { Core } from "./core.ts";
@@ -156,24 +156,26 @@ export class Gate {
       if (breaker !== undefined) this.breakers.left(breaker);
       throw thrown;
     }
-    const caller: Caller = { clock: this.#core.clock, entropy: this.#core.entropy, attempt, breaker, breakers: this.breakers };
+    const late = (output: unknown): void => void this.#late(call, output).catch(() => undefined);
+    const caller: Caller = { clock: this.#core.clock, entropy: this.#core.entropy, attempt, breaker, breakers: this.breakers, late };
     try {
-      const output = await runEffect(caller, type, call.input, call.key, known?.state === "intent" && repeat === "reconcile");
+      const output = await runEffect(caller, type, call.input, call.key, mayHaveHappened(known) && repeat === "reconcile");
       const text = toJson(output ?? null, `output of effect ${type.name}`);
       this.#outcome(call, intent, "done", text);
       attempt.assertAlive();
       return output;
     } catch (thrown) {
-      return this.#failed(call, intent, thrown);
+      return this.#failed(call, intent, thrown, caller.unanswered !== undefined && caller.unanswered === thrown);
     }
   }
 
-  #failed(call: Call, intent: EffectRow, thrown: unknown): never {
+  #failed(call: Call, intent: EffectRow, thrown: unknown, isUnanswered: boolean): never {
     const { attempt, type } = call;
     if (thrown instanceof ParkSignal) throw thrown;
     const error = toAosError(thrown, "EFFECT_FAILED");
     const repeat = type.spec.repeat ?? "never";
-    const isUnknown = error.code === "EFFECT_TIMEOUT" || error.code === "TURN_ABORTED" || error.code === "KILLED" || error.code === "EFFECT_IN_DOUBT";
+    // An effect whose own code says that time ran out does not know either.
+    const isUnknown = isUnanswered || error.code === "EFFECT_IN_DOUBT" || error.code === "EFFECT_TIMEOUT";
     if (isUnknown && attempt.isDead) throw error;
     if (error.code === "EFFECT_IN_DOUBT" || (isUnknown && repeat === "never")) this.#doubt(attempt, intent);
     const isFinal = repeat === "never" || error.retryable === false;
@@ -183,13 +185,22 @@ export class Gate {
     throw isFinal && error.retryable ? new AosError(error.code, error.message, { cause: error, details: error.details, retryable: false }) : error;
   }
 
+  /** Journals an answer that came after its call was given up, where that is still open; whoever waits for it goes on. */
+  async #late(call: Call, output: unknown): Promise<void> {
+    const text = toJson((await checked(call.type, output)) ?? null, `output of effect ${call.type.name}`);
+    const rows = await this.#core.store.effects(call.attempt.mail.envelope.id);
+    const row = rows.find(({ id }) => id === call.id);
+    if (row === undefined || row.state === "done" || row.state === "failed" || isResolved(row)) return;
+    const done: EffectRow = { ...row, state: "done", outcome: text };
+    await this.#core.committer.write({ effects: [done] });
+    this.onLate(done);
+  }
+
   /** Journals an outcome with the next group commit, without holding the handler; left out where the turn is done by then. */
   #outcome(call: Call, intent: EffectRow, state: EffectState, outcome: string): void {
     const row: EffectRow = { ...intent, state, outcome };
-    const isLate = call.attempt.isDead;
     this.#write(() => (call.attempt.isDone ? undefined : { effects: [row] }));
-    if (isLate) this.onLate(row);
-    else this.#note(call, state);
+    if (!call.attempt.isDead) this.#note(call, state);
   }
 
   #note(call: Call, state: string): void {
@@ -238,6 +249,11 @@ export class Gate {
   #write(build: () => { readonly effects: readonly EffectRow[] } | undefined): void {
     this.#core.committer.push({ build, settled: () => undefined });
   }
+}
+
+/** Whether an earlier call may have happened: it left no outcome, or one that its own error does not decide. */
+function mayHaveHappened(known: EffectRow | undefined): boolean {
+  return known !== undefined && !isResolved(known);
 }
 
 /** Whether a human said what became of it. */

@@ -7,7 +7,7 @@ import { type Envelope, EXTERNAL, type MailKind, PRIORITY_DEFAULT, PRIORITY_MAX 
 import type { AgentEntry } from "./entry.ts";
 import { AosError, toAosError } from "./errors.ts";
 import { digest53, toJson, utf8Length } from "./json.ts";
-import type { Mail } from "./mailbox.ts";
+import type { Arriving, Mail } from "./mailbox.ts";
 import type { Commit, MailRow, MaybePromise } from "./store.ts";
 import type { LoadedType } from "./types.ts";
 
@@ -50,23 +50,12 @@ export interface Ack {
   readonly duplicate: boolean;
 }
 
-/** Mail on its way into the store, and the turn that may have finished by the time it gets there. */
-export interface Arriving {
-  readonly entry: AgentEntry;
-  readonly mail: Mail;
-  readonly row: () => MailRow;
-  /** Set by a turn that ended before the acceptance was written: both then share one unit. */
-  fused?: Pending | undefined;
-}
-
 /** Checks what arrives, and makes it durable mail. */
 export class Intake {
   readonly #core: Core;
   readonly #directory: Directory;
   readonly #dedupe: DedupeIndex;
   readonly #wake: (entry: AgentEntry) => void;
-  /** Acceptances in flight, by seq: a turn that ends early joins its own. */
-  readonly arriving = new Map<number, Arriving>();
   isClosed = false;
 
   constructor(core: Core, directory: Directory, dedupe: DedupeIndex, wake: (entry: AgentEntry) => void) {
@@ -136,27 +125,36 @@ export class Intake {
     const mail: Mail = { seq, envelope, data: text, value, attempts: 0, marked: 0, stored: false, digest: dedupe?.digest };
     const { promise, resolve, reject } = Promise.withResolvers<Ack>();
     const dueAt = arrival.deliverAt !== undefined && arrival.deliverAt > envelope.at ? arrival.deliverAt : this.#debounced(entry, envelope);
-    const arriving: Arriving = { entry, mail, row: () => mailRow(mail, entry.no, dueAt) };
+    const arriving: Arriving = { row: () => mailRow(mail, entry.no, dueAt) };
     if (dedupe !== undefined) this.#dedupe.add({ ...dedupe, id: envelope.id, seq, at: envelope.at }, promise);
-    this.arriving.set(seq, arriving);
+    mail.arriving = arriving;
     entry.pending++;
+    let isTurnDropped = false;
     const pending: Pending = {
-      build: () => arriving.fused?.build() ?? this.#unit(arriving),
+      build: () => {
+        const turn = arriving.fused?.build();
+        isTurnDropped = arriving.fused !== undefined && turn === undefined;
+        return turn ?? unitOf(mail, arriving);
+      },
       settled: (error, isWhole) => {
         const { fused } = arriving;
         const wasFused = fused !== undefined && !mail.stored;
-        if (wasFused) fused.settled(error, isWhole);
+        // A turn that was dropped must hear of it too, or its agent waits for it for ever.
+        if (wasFused || isTurnDropped) fused?.settled(error, isWhole);
+        isTurnDropped = false;
         if (wasFused && error !== undefined && !isWhole) {
           // The turn could not be written, but the mail can.
           arriving.fused = undefined;
           this.#core.committer.push(pending);
           return;
         }
-        this.arriving.delete(seq);
-        if (error !== undefined && !wasFused) this.#undo(arriving, error);
+        mail.arriving = undefined;
+        if (error !== undefined && !wasFused) undo(entry, mail, error);
         entry.settle();
-        if (error === undefined) resolve({ id: envelope.id, seq, duplicate: false });
-        else {
+        if (error === undefined) {
+          if (dedupe !== undefined) this.#dedupe.settled(dedupe.hash);
+          resolve({ id: envelope.id, seq, duplicate: false });
+        } else {
           if (dedupe !== undefined) this.#dedupe.remove(dedupe.hash);
           reject(error);
         }
@@ -177,18 +175,6 @@ export class Intake {
 
   #debounced(entry: AgentEntry, envelope: Envelope): number | undefined {
     return envelope.kind === "event" ? this.onDebounce(entry, envelope) : undefined;
-  }
-
-  #unit(arriving: Arriving): Commit {
-    arriving.mail.stored = true;
-    return { mailIn: [arriving.row()] };
-  }
-
-  /** Nobody was told that it is in: it must not be handled either. */
-  #undo(arriving: Arriving, error: AosError): void {
-    arriving.mail.stored = false;
-    arriving.entry.mailbox.takeWhere(1, (mail) => mail.seq === arriving.mail.seq);
-    if (arriving.entry.attempt?.mail === arriving.mail) arriving.entry.attempt.abort(error);
   }
 
   #envelope(arrival: Arrival, sender: string, dedupe: string | undefined): Envelope {
@@ -216,6 +202,18 @@ export class Intake {
       waiters: arrival.waiters,
     };
   }
+}
+
+function unitOf(mail: Mail, arriving: Arriving): Commit {
+  mail.stored = true;
+  return { mailIn: [arriving.row()] };
+}
+
+/** Nobody was told that it is in: it must not be handled either. */
+function undo(entry: AgentEntry, mail: Mail, error: AosError): void {
+  mail.stored = false;
+  entry.mailbox.takeWhere(1, (each) => each.seq === mail.seq);
+  if (entry.attempt?.mail === mail) entry.attempt.abort(error);
 }
 
 /** Mail as it is stored. */

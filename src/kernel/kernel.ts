@@ -74,10 +74,12 @@ export class Kernel implements KernelApi {
   readonly #routing: Routing;
   readonly #feed: Feed;
   readonly #tally: Tally;
-  readonly #outcomes = new Outcomes();
+  readonly #outcomes: Outcomes;
   readonly #supervision: Supervision;
   readonly #settler: Settler;
   #isStoreDown = false;
+  #hasStarted = false;
+  readonly #wasClean: boolean;
   #housekeeping: (() => void) | undefined;
   #sinceFlush = 0;
   /** The gate of effects; later services hook into it. */
@@ -99,12 +101,11 @@ export class Kernel implements KernelApi {
     const clock = { now: () => Math.max(source.now(), opened.lastAt), monotonic: () => source.monotonic(), at: source.at.bind(source), soon: source.soon.bind(source) };
     const types = new TypeRegistry(platform.hasher, platform.calendar, options.codeVersion);
     const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#storeFailed(error), onCommit: (units) => this.#committed(units) });
-    const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) =>
-      committer.push({ build: () => commit, settled: () => undefined }),
-    );
+    const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) => committer.write(commit));
     const core: Core = { ...platform, clock, types, committer, numbers, published: (rows) => this.#published(rows) };
     this.#core = core;
     this.#tally = new Tally();
+    this.#outcomes = new Outcomes(store);
     this.#feed = new Feed(core, opened.lastJournalId);
     const dedupe = new DedupeIndex(store, { windowMs: limits.dedupeMs, perAgent: limits.dedupePerAgent, upTo: opened.dedupeUpTo });
     this.#dedupe = dedupe;
@@ -128,7 +129,7 @@ export class Kernel implements KernelApi {
     const delayed = (dueAt: number): void => this.#agenda.expect(dueAt);
     const outbox = new Outbox(core, this.#directory, this.#dedupe, { ready: wakeNo, delayed });
     this.#settler = new Settler({
-      core, directory: this.#directory, intake: this.#intake, dedupe: this.#dedupe, outbox, counters, spawner, supervision: this.#supervision,
+      core, directory: this.#directory, dedupe: this.#dedupe, outbox, counters, spawner, supervision: this.#supervision,
       next: wake, delayed,
       ended: (mail, body, reply, row) => this.#ended(mail, body, row, reply),
       undone: (entry, mail, error) => void this.#undone(entry, mail, error),
@@ -147,12 +148,13 @@ export class Kernel implements KernelApi {
       isSupported: (entry, type) => this.#isSupported(entry, type.contract.supervise?.dependsOn),
       onStart: () => this.#liveness.watch(),
     });
+    this.#wasClean = opened.wasClean;
     if (!opened.wasClean) this.#dispatcher.survivorsUpTo = opened.lastSeq;
     this.#intake.onDelayed = delayed;
     this.#intake.onDebounce = (entry, envelope) => this.#desk.debounce(entry, envelope.name, envelope.at);
     this.#agenda.quietUntil = (no, event, now) => this.#desk.quietUntil(no, event, now);
     this.#agenda.onCancel = (entry) => entry.attempt?.abort(new AosError("TIMEOUT", "the next tick of its schedule cancelled it", { details: { cancelled: true } }));
-    this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id);
+    this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id).catch(() => undefined);
   }
 
   /** Reads back the dedupe keys that were still in memory when the last process ended. */
@@ -184,6 +186,7 @@ export class Kernel implements KernelApi {
 
   /** Begins to work: mail that waits is dispatched, timers are armed. */
   async start(): Promise<void> {
+    this.#hasStarted = true;
     for (const no of this.#options.blamed ?? []) await this.#blame(no);
     this.#agenda.isStopped = false;
     this.#dispatcher.resume();
@@ -202,18 +205,20 @@ export class Kernel implements KernelApi {
     this.#agenda.stop();
     this.#housekeeping?.();
     const { clock } = this.#core;
-    const until = clock.monotonic() + drainMs;
-    while (!this.#dispatcher.isIdle && clock.monotonic() < until) {
-      await new Promise<void>((resolve) => clock.at(clock.now() + 5, resolve));
-    }
+    const late = Promise.withResolvers<void>();
+    const cancel = clock.at(clock.now() + drainMs, late.resolve);
+    await Promise.race([this.#dispatcher.whenIdle(), late.promise]);
+    cancel();
     for (const attempt of this.#dispatcher.inFlight) attempt.abort(new AosError("SHUTTING_DOWN", "the system shut down before the turn ended"));
     this.#liveness.stop();
     await this.#core.committer.drained();
-    await this.#core.store.close();
+    // Where nothing ran, an unclean death before is still to be dealt with.
+    await this.#core.store.close(this.#hasStarted || this.#wasClean);
   }
 
-  register(type: string, registration: Registration): Promise<{ readonly address: string; readonly created: boolean }> {
-    return this.#lifecycle.register(type, registration);
+  async register(type: string, registration: Registration): Promise<{ readonly address: string; readonly created: boolean }> {
+    const { address, created } = await this.#lifecycle.register(type, registration);
+    return { address: shortAddress(address), created };
   }
 
   registerMany(type: string, registrations: readonly Registration[], progress?: (done: number) => void): Promise<{ readonly created: number; readonly existing: number }> {
@@ -273,9 +278,8 @@ export class Kernel implements KernelApi {
     return this.accept({ target: full(address), kind: "wake", name: "wake", source: "operator" });
   }
 
-  async outcome(id: string, timeoutMs: number): Promise<TurnRecord | undefined> {
-    const known = this.#outcomes.wait(id, this.#core.clock, timeoutMs);
-    return known;
+  outcome(id: string, timeoutMs: number): Promise<TurnRecord | undefined> {
+    return this.#outcomes.wait(id, this.#core.clock, timeoutMs);
   }
 
   agents(selection: AgentSelection, page: { readonly cursor?: string | undefined; readonly limit?: number | undefined } = {}): Promise<Page<AgentInfo>> {
@@ -389,7 +393,7 @@ export class Kernel implements KernelApi {
   #ended(mail: Mail, body: RecordBody, row: JournalWrite | undefined, reply: { readonly id: string; readonly at: number; readonly body: string } | undefined): void {
     this.#tally.count(body);
     if (reply !== undefined) this.#replies.settle(reply);
-    if (row !== undefined && isFinal(body)) this.#outcomes.settle(mail.envelope.id, { ...row, address: mail.envelope.target });
+    if (row !== undefined && isFinal(body)) this.#outcomes.settle(mail.envelope.id, row.id);
   }
 
   #published(rows: readonly JournalWrite[]): void {
@@ -444,7 +448,10 @@ export class Kernel implements KernelApi {
     if (error !== undefined) {
       const [failed] = now.mailbox.takeWhere(1, ({ seq }) => seq === mail.seq);
       const type = this.#core.types.get(now.type);
-      if (failed !== undefined && type !== undefined) this.#dispatcher.failed(now, type, failed, error);
+      // Two turns that spawn the same agent race; the one that comes second finds it when it is tried again.
+      const isRace = error.code === "AGENT_EXISTS";
+      const cause = isRace ? new AosError(error.code, error.message, { cause: error, details: error.details, retryable: true }) : error;
+      if (failed !== undefined && type !== undefined) this.#dispatcher.failed(now, type, failed, cause);
     }
     this.#dispatcher.wake(now);
   }

@@ -47,10 +47,11 @@ export class Letters {
       deadOut: [id],
       mailIn: [mailRow(mail, row.agent)],
       effectsOut: fresh ? [old.id] : undefined,
+    }, () => {
+      const now = this.#directory.cachedNo(row.agent);
+      if (now !== undefined && !now.isStale) now.mailbox.add(mail);
+      this.#ready(row.agent);
     });
-    const now = this.#directory.cachedNo(row.agent);
-    if (now !== undefined && !now.isStale) now.mailbox.add(mail);
-    this.#ready(row.agent);
     return { id: newId, agent: shortAddress(entry.address) };
   }
 
@@ -94,14 +95,16 @@ export class Letters {
     const parked = await this.#core.store.parked(kind);
     const waiting = parked.filter((row) => (JSON.parse(row.parked ?? "{}") as { on?: string }).on === on);
     for (const row of waiting) {
-      await this.#core.committer.write({ mailSet: [{ seq: row.seq, dueAt: null, parked: null, attempts: row.attempts, marked: 0 }] });
-      const entry = this.#directory.cachedNo(row.agent);
-      if (entry !== undefined && !entry.isStale) {
-        const mail = entry.mailbox.unpark(row.seq) ?? readMail(row);
-        mail.parked = undefined;
-        entry.mailbox.add(mail);
-      }
-      this.#ready(row.agent);
+      await this.#core.committer.write({ mailSet: [{ seq: row.seq, dueAt: null, parked: null, attempts: row.attempts, marked: 0 }] }, () => {
+        const entry = this.#directory.cachedNo(row.agent);
+        if (entry !== undefined && !entry.isStale) {
+          const mail = entry.mailbox.unpark(row.seq) ?? readMail(row);
+          mail.parked = undefined;
+          mail.joinedAt = this.#core.clock.now();
+          entry.mailbox.add(mail);
+        }
+        this.#ready(row.agent);
+      });
     }
     return waiting.length;
   }

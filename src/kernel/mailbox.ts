@@ -1,4 +1,6 @@
+import type { Pending } from "./committer.ts";
 import { type Envelope, PRIORITY_MAX } from "./envelope.ts";
+import type { MailRow } from "./store.ts";
 
 /** One piece of mail in memory. */
 export interface Mail {
@@ -15,8 +17,19 @@ export interface Mail {
   digest?: number | undefined;
   /** Whether its row is in the store; mail that is not is part of an acceptance still in flight. */
   stored: boolean;
+  /** Its acceptance, while that is in flight: a turn that ends before joins it. */
+  arriving?: Arriving | undefined;
   /** The condition it waits for, where it is parked. */
   parked?: string | undefined;
+  /** When it joined the mailbox, where that was later than it was accepted; it ages from then. */
+  joinedAt?: number | undefined;
+}
+
+/** An acceptance on its way into the store. */
+export interface Arriving {
+  readonly row: () => MailRow;
+  /** Set by a turn that ended before the acceptance was written: both then share one unit. */
+  fused?: Pending | undefined;
 }
 
 /** The order that is kept: one sender's mail of one priority to one agent. */
@@ -56,12 +69,10 @@ export class Mailbox {
   add(mail: Mail): void {
     const lane = this.#held.size > 0 ? this.#held.get(laneOf(mail.envelope)) : undefined;
     if (lane !== undefined) {
-      insert(lane, mail);
-      this.#waiting++;
+      if (insert(lane, mail)) this.#waiting++;
       return;
     }
-    insert((this.#queues[mail.envelope.priority] ??= []), mail);
-    this.#ready++;
+    if (insert((this.#queues[mail.envelope.priority] ??= []), mail)) this.#ready++;
   }
 
   /**
@@ -80,7 +91,7 @@ export class Mailbox {
         best = queue;
         break;
       }
-      const rank = priority + Math.floor(Math.max(0, now - head.envelope.at) / ageingMs);
+      const rank = priority + Math.floor(Math.max(0, now - (head.joinedAt ?? head.envelope.at)) / ageingMs);
       if (rank > bestRank || (rank === bestRank && head.seq < (best?.[0]?.seq ?? 0))) {
         best = queue;
         bestRank = rank;
@@ -148,10 +159,12 @@ export class Mailbox {
   }
 }
 
-/** Keeps arrival order; what comes last is usually the latest. */
-function insert(queue: Mail[], mail: Mail): void {
+/** Keeps arrival order; what comes last is usually the latest. False where it is in already. */
+function insert(queue: Mail[], mail: Mail): boolean {
   let at = queue.length;
   while (at > 0 && (queue[at - 1]?.seq ?? 0) > mail.seq) at--;
+  if (queue[at - 1]?.seq === mail.seq) return false;
   if (at === queue.length) queue.push(mail);
   else queue.splice(at, 0, mail);
+  return true;
 }

@@ -1,3 +1,4 @@
+import { shortAddress } from "./address.ts";
 import type { Attempt, MessageDraft } from "./attempt.ts";
 import type { Core } from "./core.ts";
 import type { DedupeIndex } from "./dedupe.ts";
@@ -53,6 +54,8 @@ export class Outbox {
         const row = this.#keyed(envelope, draft, mail.seq);
         if (row === undefined) continue;
         dedupe.push(row);
+        // At once: the same key may come again in this turn, or in the next one before this one is durable.
+        this.#dedupe.add(row);
         mail.envelope = { ...envelope, dedupe: row.hash };
       }
       const isLater = draft.dueAt !== undefined && (draft.timer !== undefined || draft.dueAt > attempt.now);
@@ -64,7 +67,6 @@ export class Outbox {
 
   /** After the commit: mail joins the mailboxes that are in memory; the rest is read when its agent is loaded. */
   deliver(outgoing: Outgoing): void {
-    for (const row of outgoing.dedupe) this.#dedupe.add(row);
     for (const { agent, address, mail, dueAt } of outgoing.deliveries) {
       if (dueAt !== undefined) {
         this.#delayed(dueAt);
@@ -74,6 +76,11 @@ export class Outbox {
       if (entry !== undefined && !entry.isStale) entry.mailbox.add(mail);
       this.#ready(agent);
     }
+  }
+
+  /** After the commit failed: what was not sent may be sent under the same keys. */
+  withdraw(outgoing: Outgoing): void {
+    for (const { hash } of outgoing.dedupe) this.#dedupe.remove(hash);
   }
 
   #envelope(attempt: Attempt, draft: MessageDraft): Envelope {
@@ -87,7 +94,7 @@ export class Outbox {
       name: draft.name,
       target: draft.address,
       sender: attempt.entry.address,
-      source: attempt.entry.address,
+      source: shortAddress(attempt.entry.address),
       correlation: cause.correlation,
       causation: cause.id,
       chain: isTimer ? id : cause.chain,

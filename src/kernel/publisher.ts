@@ -55,7 +55,7 @@ export class Publisher {
     const writing = this.#core.committer.write({
       mailIn: mails.map(({ no, mail }) => mailRow(mail, no)),
       dedupe: row === undefined ? undefined : { rows: [row] },
-    });
+    }, () => this.#deliver(mails));
     if (row !== undefined) this.#dedupe.add(row, writing);
     try {
       await writing;
@@ -65,12 +65,15 @@ export class Publisher {
     }
     // From here on the store knows it.
     if (hash !== undefined) this.#dedupe.remove(hash);
+    return { id, receivers: receivers.length, duplicate: false };
+  }
+
+  #deliver(mails: readonly { readonly no: number; readonly address: string; readonly mail: Mail }[]): void {
     for (const { no, address, mail } of mails) {
       const entry = this.#directory.cached(address);
       if (entry !== undefined && !entry.isStale) entry.mailbox.add(mail);
       this.#ready(no);
     }
-    return { id, receivers: receivers.length, duplicate: false };
   }
 
   #mail(arrival: Omit<Arrival, "target" | "kind">, chain: string, target: string, source: string, sender: string, text: string, at: number): Mail {

@@ -170,7 +170,7 @@ export function causeOf(envelope: Envelope): Cause {
     depth: envelope.depth,
     eventId: envelope.eventId,
     correlation: envelope.correlation === envelope.chain ? undefined : envelope.correlation,
-    from: envelope.sender.startsWith("~") ? undefined : envelope.sender,
+    from: envelope.sender.startsWith("~") ? undefined : shortAddress(envelope.sender),
   };
 }
 

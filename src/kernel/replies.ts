@@ -77,8 +77,17 @@ export class Replies {
   }
 
   async #leave(attempt: Attempt, target: string, name: string, text: string, id: string, waiters: readonly string[], timeoutMs: number): Promise<ReplyRow> {
+    attempt.calls++;
+    attempt.patientUntil = Math.max(attempt.patientUntil, this.#core.clock.monotonic() + timeoutMs + 1_000);
+    try {
+      return await this.#ask(attempt, target, name, text, id, waiters, timeoutMs);
+    } finally {
+      if (--attempt.calls === 0) attempt.patientUntil = 0;
+    }
+  }
+
+  async #ask(attempt: Attempt, target: string, name: string, text: string, id: string, waiters: readonly string[], timeoutMs: number): Promise<ReplyRow> {
     const { mail, entry } = attempt;
-    attempt.patientUntil = this.#core.clock.monotonic() + timeoutMs + 1_000;
     const ack = await this.#intake.accept({
       target, kind: "command", name, text, id, key: `ask ${id}`, source: entry.address, waiters,
       correlation: mail.envelope.correlation,
@@ -86,7 +95,6 @@ export class Replies {
       chain: { id: mail.envelope.chain, depth: mail.envelope.depth + 1, causation: mail.envelope.id },
     });
     const reply = await this.#await(ack, timeoutMs);
-    attempt.patientUntil = 0;
     if (reply === undefined) {
       throw new AosError("ASK_TIMEOUT", `${target} did not answer ${name} within ${timeoutMs} ms`, { details: { target, command: name, id } });
     }

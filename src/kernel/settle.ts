@@ -6,7 +6,6 @@ import type { DedupeIndex } from "./dedupe.ts";
 import type { Directory } from "./directory.ts";
 import type { AgentEntry, AgentMeta } from "./entry.ts";
 import { AosError, isAosError, toAosError } from "./errors.ts";
-import type { Intake } from "./intake.ts";
 import { digest53, toJson, utf8Length } from "./json.ts";
 import { laneOf, type Mail } from "./mailbox.ts";
 import type { Outbox, Outgoing } from "./outbox.ts";
@@ -22,7 +21,6 @@ import type { Supervision } from "./supervision.ts";
 export interface SettleParts {
   readonly core: Core;
   readonly directory: Directory;
-  readonly intake: Intake;
   readonly dedupe: DedupeIndex;
   readonly outbox: Outbox;
   readonly counters: Counters;
@@ -219,6 +217,7 @@ export class Settler {
         if (attempt.spawns.length > 0) this.#parts.spawner.created(attempt.spawns);
         outbox.deliver(outgoing);
       },
+      onFailure: () => outbox.withdraw(outgoing),
     };
     if (state !== undefined) entry.state = state;
     entry.stateVersion = version;
@@ -243,10 +242,14 @@ export class Settler {
 
   /** Queues the unit; a turn whose acceptance is not written yet joins it, so that both cost one commit. */
   #write(entry: AgentEntry, mail: Mail, others: readonly Mail[], given: UnitParts, isKept = false): void {
-    const { core, intake } = this.#parts;
-    const parts: UnitParts = { ...given, onFailure: (error, isWhole) => this.#parts.undone(entry, mail, isWhole ? undefined : error) };
-    const arriving = intake.arriving.get(mail.seq);
-    const isFusable = arriving !== undefined && !arriving.mail.stored && others.every((other) => other.stored);
+    const { core } = this.#parts;
+    const onFailure = (error: AosError | undefined, isWhole: boolean): void => {
+      given.onFailure?.(error, isWhole);
+      this.#parts.undone(entry, mail, isWhole ? undefined : error);
+    };
+    const parts: UnitParts = { ...given, onFailure };
+    const { arriving } = mail;
+    const isFusable = arriving !== undefined && !mail.stored && others.every((other) => other.stored);
     if (!isFusable) {
       const commit = isKept ? parts.commit : { ...parts.commit, mailOut: [mail, ...others].map(({ seq }) => seq) };
       core.committer.push(new AgentUnit(core, entry, { ...parts, commit }));

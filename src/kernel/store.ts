@@ -231,8 +231,8 @@ export interface AgentListing extends AgentRow {
  */
 export interface Store {
   open(): Promise<Opened>;
-  /** Marks an orderly end and closes. */
-  close(): Promise<void>;
+  /** Closes; an orderly end is marked unless told otherwise. */
+  close(isOrderly?: boolean): Promise<void>;
   commit(units: readonly Commit[]): MaybePromise<readonly (AosError | undefined)[]>;
 
   agent(address: string): MaybePromise<AgentRow | undefined>;

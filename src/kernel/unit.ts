@@ -54,7 +54,8 @@ export class AgentUnit implements Pending {
   build(): Commit | undefined {
     const entry = this.#entry;
     const parts = this.#parts;
-    if (entry.generation !== this.#generation) {
+    // An entry that went stale has been read anew: what an attempt on the old one still leaves has no foundation.
+    if (entry.isStale || entry.generation !== this.#generation) {
       this.#isDropped = true;
       return undefined;
     }
@@ -83,8 +84,10 @@ export class AgentUnit implements Pending {
       this.#core.published(this.#rows, entry.address);
       this.#parts.onDurable?.(this.#rows);
     } else {
-      if (!this.#isDropped && entry.generation === this.#generation) entry.invalidate();
-      this.#parts.onFailure?.(error, isWhole);
+      // What was built on a unit of the same batch that failed fails with it, by no fault of its own.
+      const isFollower = entry.isStale;
+      if (!isFollower) entry.invalidate();
+      this.#parts.onFailure?.(isFollower && !isWhole ? undefined : error, isWhole);
     }
     entry.settle();
   }

@@ -24,6 +24,8 @@ export type BootOptions = AosConfigOptions & {
   readonly report?: ((event: KernelEvent) => void) | undefined;
   /** Whether a launcher starts this process again: then a blocked event loop ends it. */
   readonly isSupervised?: boolean | undefined;
+  /** Opens the folder only to read it: no code is loaded, nothing runs, nothing of what the next start must know changes. */
+  readonly isDormant?: boolean | undefined;
 };
 
 /** Whom an event is for: a type and an id, or an address. */
@@ -222,7 +224,7 @@ export class AgentOperatingSystem {
   }
 
   async #open(): Promise<void> {
-    const { configFile, codeVersion, report = () => undefined, isSupervised = false, ...runtime } = this.#options;
+    const { configFile, codeVersion, report = () => undefined, isSupervised = false, isDormant = false, ...runtime } = this.#options;
     const sources: SettingsSources = { runtime: runtime as AosConfigOptions, file: configFile };
     const settings = await loadSettings(sources);
     const store = settings.get("store");
@@ -234,7 +236,7 @@ export class AgentOperatingSystem {
     try {
       const clock = settings.get("clock") === "inject" ? new InjectedClock() : new SystemClock();
       const sqlite = new SqliteStore({ path: isOnDisk ? `${dir}/aos.db` : ":memory:" });
-      const blamed = isOnDisk ? takeVerdict(dir) : undefined;
+      const blamed = isOnDisk && !isDormant ? takeVerdict(dir) : undefined;
       const watchdog = isOnDisk && isSupervised && settings.get("watchdog.enabled") ? new Watchdog(dir, settings.get("watchdog.deadlineMs")) : undefined;
       const kernel = await Kernel.open(
         { store: sqlite, clock, entropy: new SystemEntropy(clock), hasher: systemHasher, calendar: new CronerCalendar(), limits: limitsOf(settings), report },
@@ -247,7 +249,7 @@ export class AgentOperatingSystem {
         },
       );
       const handlers = new Map<string, TopicHandler>();
-      await kernel.load(subscriberType(handlers));
+      if (!isDormant) await kernel.load(subscriberType(handlers));
       this.#running = {
         kernel, settings, clock, store: sqlite,
         bus: new MessageBus(kernel, handlers),

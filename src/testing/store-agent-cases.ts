@@ -270,20 +270,20 @@ export function journalCases(check: StoreCase): void {
     });
     await pass(
       store,
-      row(10, 2, { cause: { id: "x", chain: "x" } }),
-      row(11, 3, { cause: { id: "y", chain: "x", eventId: "ev" } }),
+      row(10, 2, { cause: { id: "env-x", chain: "env-x" } }),
+      row(11, 3, { cause: { id: "env-y", chain: "env-x", eventId: "delivery-7" } }),
     );
     await pass(
       store,
-      row(12, 4, { cause: { id: "z", chain: "q", correlation: "x" }, note: "y" }),
-      row(13, 5, { cause: { id: "w", chain: "w" }, coalesced: ["y"] }),
+      row(12, 4, { cause: { id: "z", chain: "q", correlation: "env-x" }, note: "env-y" }),
+      row(13, 5, { cause: { id: "w", chain: "w" }, coalesced: ["env-y"] }),
     );
     const found = async (id: string, limit = 10): Promise<number[]> =>
       (await store.journalWith(id, limit)).map((stored) => stored.id);
-    assert.deepEqual(await found("x"), [12, 11, 10]);
-    assert.deepEqual(await found("x", 2), [12, 11]);
-    assert.deepEqual(await found("y"), [13, 12, 11]);
-    assert.deepEqual(await found("ev"), [11]);
+    assert.deepEqual(await found("env-x"), [12, 11, 10]);
+    assert.deepEqual(await found("env-x", 2), [12, 11]);
+    assert.deepEqual(await found("env-y"), [13, 12, 11]);
+    assert.deepEqual(await found("delivery-7"), [11]);
     assert.deepEqual(await found("nothing"), []);
   });
 }

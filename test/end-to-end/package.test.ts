@@ -19,6 +19,7 @@ after(() => {
 checkout.write("src/index.ts", INDEX);
 checkout.write("src/index.test.ts", "");
 checkout.write("src/testing/index.ts", INDEX);
+checkout.write("src/client/index.ts", INDEX);
 checkout.write("src/cli/main.ts", `console.log("cli", process.argv.slice(2).join(" "));\n`);
 
 /** Packs the checkout and unpacks it where another project would have it. */

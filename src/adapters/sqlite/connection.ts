@@ -18,7 +18,7 @@ const CACHE_PAGES = 4_096;
  * at 2 to 5 ms. At 4,000 pages the longest took 8 and 50 ms, but the 99th percentile rose to 7 and 40 ms, and 50,000
  * agents made 14 % fewer turns. Opening with a full log after a crash took 18 ms.
  */
-const LOG_PAGES = 16_000;
+const LOG_PAGES = 4000;
 
 /**
  * Opens a database for one owner. `locking_mode=EXCLUSIVE` keeps the log's index in the heap: nothing is mapped from a

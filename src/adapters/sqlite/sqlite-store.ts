@@ -84,13 +84,13 @@ export class SqliteStore implements Store {
     }
   }
 
-  async close(): Promise<void> {
+  async close(isOrderly = true): Promise<void> {
     const isDoubtful = this.#isDoubtful;
     this.#isDoubtful = false;
     if (this.#db === undefined) return;
     try {
       if (!isDoubtful) {
-        this.#tables.facts.put("clean", "1");
+        if (isOrderly) this.#tables.facts.put("clean", "1");
         this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
       }
     } catch (thrown) {

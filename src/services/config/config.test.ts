@@ -95,7 +95,7 @@ test("text from the environment is read with the units and words of its key", ()
       AOS_DIR: "",
       AOS_URL: "http://elsewhere",
       AOS_TEST_SCALE: "full",
-      HOME: "/home/user",
+      HOME: "/srv/user",
     },
   });
   assert.equal(config.get("turn.deadlineMs"), 1_500);

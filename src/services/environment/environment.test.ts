@@ -40,18 +40,18 @@ test("a later change of the variables is not seen", () => {
 test("what looks like a credential is never described", () => {
   const service = new EnvironmentService({
     variables: {
-      HOME: "/home/user",
+      HOME: "/srv/user",
       AOS_API_KEY: "k-1",
       GITHUB_TOKEN: "k-2",
       DB_PASSWORD: "k-3",
       AZURE_STORAGE_CONNECTION_STRING: "k-4",
       DATABASE_URL: "postgres://user:k-5@db/aos",
       KEYBOARD: "us",
-      PWD: "/home/user",
+      PWD: "/srv/user",
     },
   });
   const shown = service.describe();
-  assert.equal(shown["HOME"], "/home/user");
+  assert.equal(shown["HOME"], "/srv/user");
   assert.equal(shown["KEYBOARD"], "us");
   assert.doesNotMatch(JSON.stringify(shown), /k-\d/);
   assert.doesNotMatch(JSON.stringify(service), /k-\d|home/);

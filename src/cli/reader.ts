@@ -1,0 +1,7 @@
+import type { AosClient } from "../client/index.ts";
+
+/** What can be read of a system, whether it runs or not. */
+export type Reader = Pick<
+  AosClient,
+  "agents" | "agent" | "state" | "journal" | "deadLetters" | "deadLetter" | "usage"
+>;
