@@ -1,18 +1,18 @@
-import { Attempt } from "./attempt.ts";
+import { Attempt } from "./turn/attempt.ts";
 import type { Core } from "./core.ts";
-import type { Counters } from "./counters.ts";
-import type { Directory } from "./directory.ts";
-import type { AgentEntry } from "./entry.ts";
+import type { Counters } from "./effects/counters.ts";
+import type { Directory } from "./agents/directory.ts";
+import type { AgentEntry } from "./agents/entry.ts";
 import { AosError, toAosError } from "./errors.ts";
-import { checkPayload } from "./intake.ts";
-import type { Mail } from "./mailbox.ts";
+import { checkPayload } from "./mail/intake.ts";
+import type { Mail } from "./mail/mailbox.ts";
 import { ReadyQueue } from "./ready-queue.ts";
-import type { Runner } from "./runner.ts";
-import { lifecycleBody } from "./spawner.ts";
-import type { Settler } from "./settle.ts";
-import type { Supervision } from "./supervision.ts";
-import { AgentUnit, type UnitParts } from "./unit.ts";
-import type { LoadedType } from "./types.ts";
+import type { Runner } from "./turn/runner.ts";
+import { lifecycleBody } from "./agents/spawner.ts";
+import type { Settler } from "./turn/settle.ts";
+import type { Supervision } from "./agents/supervision.ts";
+import { AgentUnit, type UnitParts } from "./turn/unit.ts";
+import type { LoadedType } from "./agents/types.ts";
 
 /** What dispatching needs of the kernel. */
 export interface DispatchParts {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { AgentEntry } from "./entry.ts";
+import { AgentEntry } from "./agents/entry.ts";
 import { ReadyQueue } from "./ready-queue.ts";
 
 let no = 0;

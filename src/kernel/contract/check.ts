@@ -1,5 +1,5 @@
 import { parseAddress, TYPE_PATTERN } from "../address.ts";
-import { parseDuration } from "../duration.ts";
+import { parseDuration } from "../time/duration.ts";
 import { AosError } from "../errors.ts";
 import type { Contract } from "./contract.ts";
 
