@@ -34,6 +34,7 @@ import { Spawner } from "./agents/spawner.ts";
 import { readState } from "./turn/migrate.ts";
 import type { Commit, EffectState, JournalRow, JournalWrite, Store } from "./store/store.ts";
 import { Supervision } from "./agents/supervision.ts";
+import { Upkeep } from "./store/upkeep.ts";
 import { Tally } from "./tally.ts";
 import { checkPattern } from "./mail/topics.ts";
 import { describeContract, type LoadableAgent, TypeRegistry } from "./agents/types.ts";
@@ -51,9 +52,6 @@ export interface KernelOptions {
   readonly commandWaitMs: number;
 }
 
-const STORE_RETRY_MS = 1_000;
-const HOUSEKEEPING_MS = 3_600_000;
-const PRUNE_ROWS = 2_000;
 
 /** The kernel: it wires its parts and answers for them. */
 export class Kernel implements KernelApi {
@@ -77,10 +75,9 @@ export class Kernel implements KernelApi {
   readonly #outcomes: Outcomes;
   readonly #supervision: Supervision;
   readonly #settler: Settler;
-  #isStoreDown = false;
+  readonly #upkeep: Upkeep;
   #hasStarted = false;
   readonly #wasClean: boolean;
-  #housekeeping: (() => void) | undefined;
   #sinceFlush = 0;
   /** The gate of effects; later services hook into it. */
   readonly gate: Gate;
@@ -89,7 +86,7 @@ export class Kernel implements KernelApi {
   static async open(platform: Platform, options: KernelOptions): Promise<Kernel> {
     const opened = await platform.store.open();
     const kernel = new Kernel(platform, options, opened);
-    await kernel.#recall(opened.dedupeUpTo);
+    await kernel.#dedupe.recall();
     return kernel;
   }
 
@@ -100,10 +97,17 @@ export class Kernel implements KernelApi {
     // Time never goes behind what is stored, even where the machine's clock does.
     const clock = { now: () => Math.max(source.now(), opened.lastAt), monotonic: () => source.monotonic(), at: source.at.bind(source), soon: source.soon.bind(source) };
     const types = new TypeRegistry(platform.hasher, platform.calendar, options.codeVersion);
-    const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#storeFailed(error), onCommit: (units) => this.#committed(units) });
+    const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#upkeep.failed(error), onCommit: (units) => this.#committed(units) });
     const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) => committer.write(commit));
     const core: Core = { ...platform, clock, types, committer, numbers, published: (rows) => this.#published(rows) };
     this.#core = core;
+    this.#upkeep = new Upkeep(core, {
+      down: () => void (this.#dispatcher.isPaused = true),
+      up: () => {
+        this.#dispatcher.resume();
+        void this.#rescan();
+      },
+    });
     this.#tally = new Tally();
     this.#outcomes = new Outcomes(store);
     this.#feed = new Feed(core, opened.lastJournalId);
@@ -157,23 +161,6 @@ export class Kernel implements KernelApi {
     this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id).catch(() => undefined);
   }
 
-  /** Reads back the dedupe keys that were still in memory when the last process ended. */
-  async #recall(upTo: number): Promise<void> {
-    let after = upTo;
-    while (true) {
-      const rows: readonly JournalRow[] = await this.#core.store.journalAfter(after, 1_000);
-      for (const row of rows) {
-        after = row.id;
-        if (!row.body.includes('"k":[')) continue;
-        for (const [hash, digest, seq, id] of decodeBody(row.body).dedupe ?? []) {
-          this.#dedupe.add({ hash, digest, seq, id, at: row.at });
-          this.#dedupe.journaled(row.agent, hash, row.id);
-        }
-      }
-      if (rows.length < 1_000) return;
-    }
-  }
-
   async load(agent: LoadableAgent): Promise<void> {
     const isNew = this.#core.types.get(agent.contract?.type) === undefined;
     const type = this.#core.types.load(agent);
@@ -198,7 +185,7 @@ export class Kernel implements KernelApi {
     this.#dispatcher.resume();
     for (const no of await this.#core.store.readyAgents()) this.#dispatcher.wakeNo(no);
     this.#agenda.refresh();
-    this.#keepHouse();
+    this.#upkeep.keepHouse();
   }
 
   /**
@@ -209,7 +196,7 @@ export class Kernel implements KernelApi {
     this.#intake.isClosed = true;
     this.#dispatcher.isPaused = true;
     this.#agenda.stop();
-    this.#housekeeping?.();
+    this.#upkeep.stop();
     const { clock } = this.#core;
     const late = Promise.withResolvers<void>();
     const cancel = clock.at(clock.now() + drainMs, late.resolve);
@@ -382,7 +369,7 @@ export class Kernel implements KernelApi {
       inFlight: this.#dispatcher.inFlight.size,
       agentsInMemory: this.#directory.size,
       queued: this.#dispatcher.queued,
-      storeIsDown: this.#isStoreDown,
+      storeIsDown: this.#upkeep.isDown,
       breakers: this.gate.breakers.list(),
     };
   }
@@ -415,31 +402,6 @@ export class Kernel implements KernelApi {
   #committed(units: number): void {
     this.#tally.commits++;
     this.#tally.units += units;
-  }
-
-  /** The store failed: nothing new starts until it may have recovered; nobody was told that anything is in. */
-  #storeFailed(error: AosError): void {
-    if (this.#isStoreDown) return;
-    this.#isStoreDown = true;
-    this.#dispatcher.isPaused = true;
-    this.#core.report({ event: "store.failed", error });
-    this.#probe();
-  }
-
-  #probe(): void {
-    const { clock, committer } = this.#core;
-    clock.at(clock.now() + STORE_RETRY_MS, () => {
-      if (this.#intake.isClosed) return;
-      committer.write({ facts: { probedAt: String(clock.now()) } }).then(
-        () => {
-          this.#isStoreDown = false;
-          this.#core.report({ event: "store.recovered" });
-          this.#dispatcher.resume();
-          void this.#rescan();
-        },
-        () => this.#probe(),
-      );
-    });
   }
 
   async #rescan(): Promise<void> {
@@ -504,19 +466,6 @@ export class Kernel implements KernelApi {
       const { tenant, type, id } = parseAddress(to, entry.tenant);
       const found = this.#directory.get(formatAddress(type, id, tenant));
       return found !== undefined && !(found instanceof Promise) && found.status === "initialized" && this.#core.types.get(found.type) !== undefined;
-    });
-  }
-
-  #keepHouse(): void {
-    const { clock, limits, store } = this.#core;
-    this.#housekeeping = clock.at(clock.now() + HOUSEKEEPING_MS, () => {
-      const now = clock.now();
-      const prune = async (): Promise<void> => {
-        const isMore = await store.prune({ now, journalBefore: now - limits.journalMs, repliesBefore: now - limits.replyMs, dedupeBefore: now - limits.dedupeMs }, PRUNE_ROWS);
-        if (isMore && !this.#intake.isClosed) clock.at(clock.now() + 50, () => void prune().catch(() => undefined));
-      };
-      void prune().catch(() => undefined);
-      this.#keepHouse();
     });
   }
 }

@@ -17,6 +17,7 @@ interface Journaled {
 /** Keys that have a journal row, in memory at once, twice at most. */
 const FLUSH_AT = 8_192;
 const BATCH_KEYS = 512;
+const RECALL_ROWS = 1_000;
 /** Keys in a chunk: with 16 bytes each it fits a page. */
 const CHUNK_KEYS = 240;
 const KEY_BYTES = 16;
@@ -55,6 +56,23 @@ export class DedupeIndex {
     this.#windowMs = options.windowMs;
     this.#chunksMax = Math.ceil(options.perAgent / CHUNK_KEYS) + 1;
     this.#upTo = options.upTo;
+  }
+
+  /** Reads back the keys that were still in memory when the last process ended. */
+  async recall(): Promise<void> {
+    let after = this.#upTo;
+    while (true) {
+      const rows: readonly JournalRow[] = await this.#store.journalAfter(after, RECALL_ROWS);
+      for (const row of rows) {
+        after = row.id;
+        if (!row.body.includes('"k":[')) continue;
+        for (const [hash, digest, seq, id] of decodeBody(row.body).dedupe ?? []) {
+          this.add({ hash, digest, seq, id, at: row.at });
+          this.journaled(row.agent, hash, row.id);
+        }
+      }
+      if (rows.length < RECALL_ROWS) return;
+    }
   }
 
   /** The mail that came under a key within the window. */
