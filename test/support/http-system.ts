@@ -159,32 +159,8 @@ export async function startHttp(
     random: randomBytes,
   });
   const { key } = await keys.create({ scopes: ["admin"], isFleet: true });
-  const metrics = new Metrics();
-  collectKernel(metrics, () => aos.kernel.stats());
   const unexpected: unknown[] = [];
-  const system: HttpSystem = {
-    api: aos.kernel,
-    auth: new CachedAuthenticator({
-      keys,
-      clock,
-      hasher: systemHasher,
-      given: [
-        {
-          secret: "given-key",
-          principal: { id: "given", tenant: "default", scopes: ["read"], isFleet: false },
-        },
-      ],
-    }),
-    clock,
-    metrics: () => metrics.text(),
-    readiness: () =>
-      aos.kernel.stats().storeIsDown
-        ? { ok: false, reasons: ["the store fails"] }
-        : { ok: true, reasons: [] },
-    info: { version: "0.0.0-test", node: "local" },
-    webhooks: new Map(Object.entries(options.webhooks ?? {})),
-    testClock: aos.testClock,
-  };
+  const system = faceOf(aos, keys, clock, options.webhooks ?? {});
   const log = {
     info: () => undefined,
     warn: () => undefined,
@@ -197,26 +173,7 @@ export async function startHttp(
     log,
     limits: options.limits,
   });
-  const call: HttpHarness["call"] = async (method, path, body, headers = {}) => {
-    const response = await fetch(`${server.url}${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${key}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-        ...headers,
-      },
-      ...(body === undefined
-        ? {}
-        : { body: typeof body === "string" ? body : JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    const isJson = (response.headers.get("content-type") ?? "").includes("json");
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: (isJson ? JSON.parse(text) : { text }) as Answered["body"],
-    };
-  };
+  const call = caller(server.url, key);
   return {
     aos,
     keys,
@@ -236,5 +193,63 @@ export async function startHttp(
       await server.close(1_000);
       await aos.shutdown();
     },
+  };
+}
+
+/** A fetch with the key that reads its answer. */
+function caller(url: string, key: string): HttpHarness["call"] {
+  return async (method, path, body, headers = {}) => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(body === undefined
+        ? {}
+        : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = (response.headers.get("content-type") ?? "").includes("json");
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (isJson ? JSON.parse(text) : { text }) as Answered["body"],
+    };
+  };
+}
+
+/** The system as the HTTP face takes it. */
+function faceOf(
+  aos: AgentOperatingSystem,
+  keys: ApiKeys,
+  clock: { now(): number },
+  webhooks: Readonly<Record<string, HttpWebhook>>,
+): HttpSystem {
+  const metrics = new Metrics();
+  collectKernel(metrics, () => aos.kernel.stats());
+  return {
+    api: aos.kernel,
+    auth: new CachedAuthenticator({
+      keys,
+      clock,
+      hasher: systemHasher,
+      given: [
+        {
+          secret: "given-key",
+          principal: { id: "given", tenant: "default", scopes: ["read"], isFleet: false },
+        },
+      ],
+    }),
+    clock,
+    metrics: () => metrics.text(),
+    readiness: () =>
+      aos.kernel.stats().storeIsDown
+        ? { ok: false, reasons: ["the store fails"] }
+        : { ok: true, reasons: [] },
+    info: { version: "0.0.0-test", node: "local" },
+    webhooks: new Map(Object.entries(webhooks)),
+    testClock: aos.testClock,
   };
 }
