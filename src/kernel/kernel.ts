@@ -181,6 +181,7 @@ export class Kernel implements KernelApi {
   async start(): Promise<void> {
     this.#hasStarted = true;
     for (const no of this.#options.blamed ?? []) await this.#blame(no);
+    await this.#letters.doubtAbandoned();
     this.#agenda.isStopped = false;
     this.#dispatcher.resume();
     for (const no of await this.#core.store.readyAgents()) this.#dispatcher.wakeNo(no);

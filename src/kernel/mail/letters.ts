@@ -10,6 +10,9 @@ import type { Mail } from "./mailbox.ts";
 import type { ErrorNote } from "../turn/record.ts";
 import type { DeadRow, EffectRow } from "../store/store.ts";
 
+/** Intents that a process can leave behind: far more than turns in flight at once. */
+const ABANDONED_MAX = 100_000;
+
 /** What a human settles: dead letters and effects in doubt. */
 export class Letters {
   readonly #core: Core;
@@ -75,6 +78,23 @@ export class Letters {
       data: JSON.parse(row.data) as unknown,
       error: JSON.parse(row.error) as ErrorNote,
     };
+  }
+
+  /**
+   * Lists in doubt, at the start, every call that must never repeat and whose outcome died with the last process: the
+   * envelope may never make that call again, and then nobody else would.
+   */
+  async doubtAbandoned(): Promise<void> {
+    const abandoned: EffectRow[] = [];
+    for (const row of await this.#core.store.listEffects({ state: "intent", limit: ABANDONED_MAX })) {
+      const found = this.#directory.getNo(row.agent);
+      const entry = found instanceof Promise ? await found : found;
+      const effect = entry === undefined ? undefined : this.#core.types.get(entry.type)?.effects.get(row.name);
+      if (entry === undefined || effect === undefined || (effect.spec.repeat ?? "never") !== "never") continue;
+      abandoned.push({ ...row, state: "in-doubt" });
+      this.#core.report({ event: "effect.in-doubt", agent: entry.address, effect: row.id, name: row.name });
+    }
+    if (abandoned.length > 0) await this.#core.committer.write({ effects: abandoned });
   }
 
   /** Says what became of an effect in doubt; the envelope that waits for it goes on. */

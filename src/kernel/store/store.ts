@@ -178,7 +178,7 @@ export interface Commit {
   /** Timers to drop by agent and name, before `mailIn`. */
   readonly timersOut?: readonly { readonly agent: number; readonly timer: string }[] | undefined;
   readonly effects?: readonly EffectRow[] | undefined;
-  /** Envelope ids whose effects' rows are no longer needed. */
+  /** Envelope ids whose effects' rows are no longer needed; what is in doubt stays until somebody resolves it. */
   readonly effectsOut?: readonly string[] | undefined;
   readonly deadIn?: readonly DeadRow[] | undefined;
   readonly deadOut?: readonly string[] | undefined;

@@ -28,7 +28,7 @@ export class EffectsTable {
        ON CONFLICT (id) DO UPDATE SET state = excluded.state, key = excluded.key, attempts = excluded.attempts, at = excluded.at,
        input = excluded.input, outcome = excluded.outcome`,
     );
-    this.#drop = db.prepare("DELETE FROM effects WHERE envelope = ?");
+    this.#drop = db.prepare("DELETE FROM effects WHERE envelope = ? AND state <> 'in-doubt'");
     this.#of = db.prepare(`SELECT ${COLUMNS} FROM effects WHERE envelope = ? ORDER BY rowid`);
     this.#get = db.prepare(`SELECT ${COLUMNS} FROM effects WHERE id = ?`);
   }
