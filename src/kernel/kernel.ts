@@ -97,7 +97,7 @@ export class Kernel implements KernelApi {
     // Time never goes behind what is stored, even where the machine's clock does.
     const clock = { now: () => Math.max(source.now(), opened.lastAt), monotonic: () => source.monotonic(), at: source.at.bind(source), soon: source.soon.bind(source) };
     const types = new TypeRegistry(platform.hasher, platform.calendar, options.codeVersion);
-    const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#upkeep.failed(error), onCommit: (units) => this.#committed(units) });
+    const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#upkeep.failed(error), onCommit: (units) => this.#tally.committed(units) });
     const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) => committer.write(commit));
     const core: Core = { ...platform, clock, types, committer, numbers, published: (rows) => this.#published(rows) };
     this.#core = core;
@@ -398,11 +398,6 @@ export class Kernel implements KernelApi {
     if (batch === undefined) return;
     const commit: Commit = { dedupe: { chunks: batch.chunks, upTo: batch.upTo } };
     this.#core.committer.push({ build: () => commit, settled: (error) => (error === undefined ? batch.done() : batch.failed()) });
-  }
-
-  #committed(units: number): void {
-    this.#tally.commits++;
-    this.#tally.units += units;
   }
 
   async #rescan(): Promise<void> {

@@ -12,6 +12,11 @@ export class Tally {
   units = 0;
   effects = 0;
 
+  committed(units: number): void {
+    this.commits++;
+    this.units += units;
+  }
+
   count(body: RecordBody): void {
     this.turns[body.outcome]++;
     this.kinds[body.kind] = (this.kinds[body.kind] ?? 0) + 1;
