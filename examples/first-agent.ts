@@ -21,5 +21,6 @@ class Greeter extends PurposeDrivenAgent.define({
 await using aos = await AgentOperatingSystem.boot({ dir: ".aos-first-agent" });
 await aos.register(Greeter, "main");
 for (const ack of await aos.emit(Visit, { name: "Ada" }, { to: [Greeter, "main"] })) {
-  console.log(await aos.outcome(ack));
+  const turn = await aos.outcome(ack);
+  console.log(`turn ${turn?.turn}: ${turn?.outcome}`, turn?.decisions);
 }

@@ -3,7 +3,7 @@ import { CronerCalendar } from "../adapters/croner/index.ts";
 import { lockFolder, SqliteStore } from "../adapters/sqlite/index.ts";
 import {
   type Ack, type AgentClass, type AgentInfo, type AgentSelection, AosError, type Arrival, type CommandType, DEFAULT_TENANT, type EventType, formatAddress,
-  type Input, Kernel, type KernelEvent, type KernelStats, type Ledger, type LoadableAgent, type Output, parseAddress, parseDuration, type QueryType, type Store, StoreLedger, type TurnRecord,
+  type Input, Kernel, type KernelEvent, type KernelStats, type Ledger, type LoadableAgent, type Output, parseAddress, parseDuration, type PurposeDrivenAgent, type QueryType, type Store, StoreLedger, type TurnRecord,
 } from "../kernel/index.ts";
 import { AOSConfig, type AosConfigOptions, type AosSettings } from "../services/config/index.ts";
 import { EnvironmentService } from "../services/environment/index.ts";
@@ -136,9 +136,10 @@ export class AgentOperatingSystem {
     return this.#up.kernel.register(agent.contract.type, { id, ...options });
   }
 
-  /** The seed's name for `register`. */
-  registerAgent(agent: LoadableAgent, id: string, options: { readonly config?: unknown } = {}): Promise<{ readonly address: string; readonly created: boolean }> {
-    return this.register(agent, id, options);
+  /** The seed's name for `register`: takes the class, or an object of it. */
+  registerAgent(agent: LoadableAgent | PurposeDrivenAgent, id = "main", options: { readonly config?: unknown } = {}): Promise<{ readonly address: string; readonly created: boolean }> {
+    const type = "contract" in agent ? agent : (agent.constructor as unknown as LoadableAgent);
+    return this.register(type, id, options);
   }
 
   /** Ends an agent for good: its address stays taken, its mail becomes undeliverable. */
@@ -252,7 +253,7 @@ export class AgentOperatingSystem {
       if (!isDormant) await kernel.load(subscriberType(handlers));
       this.#running = {
         kernel, settings, clock, store: sqlite,
-        bus: new MessageBus(kernel, handlers),
+        bus: new MessageBus(kernel, handlers, () => this.#begin()),
         ledger: new StoreLedger(sqlite, (commit) => kernel.write(commit)),
         release: async () => {
           await watchdog?.stop();

@@ -42,7 +42,11 @@ export class MessageBus {
   readonly #kernel: Kernel;
   readonly #handlers: Map<string, TopicHandler>;
 
-  constructor(kernel: Kernel, handlers: Map<string, TopicHandler>) {
+  readonly #begin: () => Promise<void>;
+
+  /** `begin` is called before the first subscription: from then on there is something to run. */
+  constructor(kernel: Kernel, handlers: Map<string, TopicHandler>, begin: () => Promise<void>) {
+    this.#begin = begin;
     this.#kernel = kernel;
     this.#handlers = handlers;
   }
@@ -65,6 +69,7 @@ export class MessageBus {
     this.#handlers.set(name, handler);
     const { address } = await this.#kernel.register("aos-subscriber", { id: name });
     await this.#kernel.subscribe(address, pattern, "*");
+    await this.#begin();
     await this.#kernel.wake(address);
     return {
       name,

@@ -38,16 +38,21 @@ function ask(refusal) {
   $("key").focus();
 }
 
-function show(state, text) {
+function show(state, words) {
   $("link").dataset.state = state;
-  $("link").textContent = text;
+  $("link").textContent = words;
 }
 
 async function get(path, options = {}) {
-  const response = await fetch(path, { ...options, headers: { authorization: `Bearer ${sessionStorage.getItem(KEY)}`, ...options.headers } });
+  const response = await fetch(path, {
+    ...options,
+    headers: { authorization: `Bearer ${sessionStorage.getItem(KEY)}`, ...options.headers },
+  });
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
-  throw Object.assign(new Error(problem.detail ?? `the system answered ${response.status}`), { status: response.status });
+  throw Object.assign(new Error(problem.detail ?? `the system answered ${response.status}`), {
+    status: response.status,
+  });
 }
 
 /** Connects, and again whenever the connection is lost, until another session takes over. */
@@ -71,12 +76,16 @@ async function start() {
       }
       show("lost", error.status === undefined ? "connection lost; trying again …" : error.message);
     }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]));
+    await new Promise((resolve) =>
+      setTimeout(resolve, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]),
+    );
   }
 }
 
 async function follow(mine, onLive) {
-  const stream = await get("/api/stream", { headers: lastSeq === undefined ? {} : { "last-event-id": lastSeq } });
+  const stream = await get("/api/stream", {
+    headers: lastSeq === undefined ? {} : { "last-event-id": lastSeq },
+  });
   await list();
   if (mine !== session) return;
   $("login").hidden = true;
@@ -87,11 +96,12 @@ async function follow(mine, onLive) {
   let rest = "";
   for (;;) {
     const { done, value } = await reader.read();
-    if (done || mine !== session) return void reader.cancel();
+    if (done || mine !== session) break;
     const messages = (rest + value).split("\n\n");
     rest = messages.pop();
     for (const message of messages) take(message);
   }
+  void reader.cancel().catch(() => undefined);
 }
 
 function take(message) {
@@ -108,17 +118,28 @@ function take(message) {
   $("quiet").hidden = true;
   $("records").prepend(recordItem(record));
   while ($("records").children.length > RECORDS_MAX) $("records").lastChild.remove();
-  refreshing ??= setTimeout(refresh, REFRESH_MS);
+  refreshing ??= setTimeout(() => void refresh(), REFRESH_MS);
 }
 
 async function list() {
   const { items, next } = await (await get(`/api/agents?limit=${AGENTS_MAX}`)).json();
   for (const agent of items) agents.set(agent.address, agent);
   $("count").textContent = next === undefined ? String(items.length) : `the first ${items.length}`;
-  await Promise.all(items.slice(0, 20).filter(({ address, turn }) => turn > 0 && !latest.has(address)).map(async (agent) => {
-    const { items: [record] } = await (await get(`/api/agents/${encodeURIComponent(agent.type)}/${encodeURIComponent(agent.id)}/journal?after=${agent.turn - 1}&limit=1`)).json();
-    if (record !== undefined && !latest.has(record.agent)) latest.set(record.agent, record);
-  })).catch(() => undefined);
+  await Promise.all(
+    items
+      .slice(0, 20)
+      .filter(({ address, turn }) => turn > 0 && !latest.has(address))
+      .map(async (agent) => {
+        const {
+          items: [record],
+        } = await (
+          await get(
+            `/api/agents/${encodeURIComponent(agent.type)}/${encodeURIComponent(agent.id)}/journal?after=${agent.turn - 1}&limit=1`,
+          )
+        ).json();
+        if (record !== undefined && !latest.has(record.agent)) latest.set(record.agent, record);
+      }),
+  ).catch(() => undefined);
   render();
 }
 
@@ -128,39 +149,77 @@ async function refresh() {
   changed.clear();
   try {
     if (due.length > 10 || due.some((address) => !agents.has(address))) await list();
-    else await Promise.all(due.map(async (address) => agents.set(address, await (await get(`/api/agents/${address.split("/").slice(-2).map(encodeURIComponent).join("/")}`)).json())));
+    else
+      await Promise.all(
+        due.map(async (address) =>
+          agents.set(
+            address,
+            await (
+              await get(
+                `/api/agents/${address.split("/").slice(-2).map(encodeURIComponent).join("/")}`,
+              )
+            ).json(),
+          ),
+        ),
+      );
     render();
   } catch {
     // The stream tells whether the connection is lost.
   }
-  refreshing = changed.size > 0 ? setTimeout(refresh, REFRESH_MS) : undefined;
+  refreshing = changed.size > 0 ? setTimeout(() => void refresh(), REFRESH_MS) : undefined;
 }
 
 function render() {
-  const rows = [...agents.values()].toSorted((a, b) => (b.lastTurnAt ?? "").localeCompare(a.lastTurnAt ?? "") || a.address.localeCompare(b.address));
+  const rows = [...agents.values()].toSorted(
+    (a, b) =>
+      (b.lastTurnAt ?? "").localeCompare(a.lastTurnAt ?? "") || a.address.localeCompare(b.address),
+  );
   $("agents").hidden = rows.length === 0;
   $("empty").hidden = rows.length > 0;
-  $("agents").tBodies[0].replaceChildren(...rows.map((agent) => {
-    const record = latest.get(agent.address);
-    return node("tr", {},
-      node("td", {}, agent.address),
-      node("td", { className: `state ${agent.state}`, title: agent.reason ?? "" }, agent.state),
-      cell("Mail", String(agent.mailbox), "num"),
-      cell("Parked", String(agent.parked), "num"),
-      cell("Last turn", agent.lastTurnAt === null ? "never" : `${ago(agent.lastTurnAt)}${record === undefined ? "" : ` · ${record.cause.type}`}`),
-      cell("Next wake", agent.nextWakeAt === null ? "on an event" : when(agent.nextWakeAt)));
-  }));
+  $("agents").tBodies[0].replaceChildren(
+    ...rows.map((agent) => {
+      const record = latest.get(agent.address);
+      return node(
+        "tr",
+        {},
+        node("td", {}, agent.address),
+        node("td", { className: `state ${agent.state}`, title: agent.reason ?? "" }, agent.state),
+        cell("Mail", String(agent.mailbox), "num"),
+        cell("Parked", String(agent.parked), "num"),
+        cell(
+          "Last turn",
+          agent.lastTurnAt === null
+            ? "never"
+            : `${ago(agent.lastTurnAt)}${record === undefined ? "" : ` · ${record.cause.type}`}`,
+        ),
+        cell("Next wake", agent.nextWakeAt === null ? "on an event" : when(agent.nextWakeAt)),
+      );
+    }),
+  );
 }
 
 function recordItem(record) {
   const decisions = record.decisions.map(({ choice, because }) =>
-    node("span", { className: "decision" }, node("strong", {}, text(choice)), because === undefined ? "" : ` because ${text(because)}`));
-  return node("li", {},
-    node("time", { dateTime: record.at }, new Date(record.at).toLocaleTimeString()), " ",
-    node("code", {}, record.agent), ` ${record.cause.type} `,
+    node(
+      "span",
+      { className: "decision" },
+      node("strong", {}, text(choice)),
+      because === undefined ? "" : ` because ${text(because)}`,
+    ),
+  );
+  return node(
+    "li",
+    {},
+    node("time", { dateTime: record.at }, new Date(record.at).toLocaleTimeString()),
+    " ",
+    node("code", {}, record.agent),
+    ` ${record.cause.type} `,
     node("span", { className: record.outcome }, record.outcome),
-    record.error === undefined ? "" : node("span", { className: "bad" }, ` ${record.error.code}: ${record.error.message}`),
-    ...decisions);
+    record.error === undefined
+      ? ""
+      : node("span", { className: "bad" }, ` ${record.error.code}: ${record.error.message}`),
+    ...decisions,
+  );
 }
 
 function cell(name, value, className = "") {
@@ -176,7 +235,11 @@ function node(name, properties, ...children) {
 }
 
 function text(value) {
-  return typeof value === "string" ? value : Array.isArray(value) ? value.map(text).join("; ") : JSON.stringify(value);
+  return typeof value === "string"
+    ? value
+    : Array.isArray(value)
+      ? value.map(text).join("; ")
+      : JSON.stringify(value);
 }
 
 function ago(at) {
@@ -187,5 +250,7 @@ function ago(at) {
 
 function when(at) {
   const date = new Date(at);
-  return date.toDateString() === new Date().toDateString() ? date.toLocaleTimeString() : date.toLocaleString();
+  return date.toDateString() === new Date().toDateString()
+    ? date.toLocaleTimeString()
+    : date.toLocaleString();
 }

@@ -1,20 +1,20 @@
 import { AosError, type AosErrorCode } from "../errors.ts";
 
 /** A Standard Schema v1: zod, valibot, arktype and others are one. @see https://standardschema.dev */
-export interface StandardSchema<Input = unknown, Output = Input> {
+export interface StandardSchema<I = unknown, O = I> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
     readonly validate: (
       value: unknown,
-    ) => StandardResult<Output> | Promise<StandardResult<Output>>;
-    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+    ) => StandardResult<O> | Promise<StandardResult<O>>;
+    readonly types?: { readonly input: I; readonly output: O } | undefined;
   };
 }
 
 /** What a Standard Schema answers. */
-export type StandardResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
+export type StandardResult<O> =
+  | { readonly value: O; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
 
 /** One fault that a schema found. */
