@@ -18,7 +18,15 @@ const TMPFS_MB = 16;
 async function open(store: SqliteStore, events: KernelEvent[] = []): Promise<Kernel> {
   const clock = new SystemClock();
   const kernel = await Kernel.open(
-    { store, clock, entropy: new SystemEntropy(clock), hasher: systemHasher, calendar: new CronerCalendar(), limits: LIMITS, report: (event) => events.push(event) },
+    {
+      store,
+      clock,
+      entropy: new SystemEntropy(clock),
+      hasher: systemHasher,
+      calendar: new CronerCalendar(),
+      limits: LIMITS,
+      report: (event) => events.push(event),
+    },
     { node: "test", codeVersion: "test", commandWaitMs: 1_000 },
   );
   await kernel.load(Keeper);
@@ -41,12 +49,16 @@ test("a database that may not grow acknowledges nothing it cannot store, stays r
   });
 });
 
-test("a file system without space does the same, and the process needs no restart when there is space again", { skip: need("tmpfs") }, async (t) => {
-  await withFolder(async (dir) => {
-    const [command = "", ...before] = withTmpfs(dir, TMPFS_MB);
-    const args = [...before, process.execPath, "--conditions=aosjs-source", CHILD, dir];
-    const ended = await run(command, args, { env: foreign(), timeout: 60_000 });
-    assert.equal(ended.code, 0, ended.stderr);
-    t.diagnostic(ended.stdout.trim());
-  });
-});
+test(
+  "a file system without space does the same, and the process needs no restart when there is space again",
+  { skip: need("tmpfs") },
+  async (t) => {
+    await withFolder(async (dir) => {
+      const [command = "", ...before] = withTmpfs(dir, TMPFS_MB);
+      const args = [...before, process.execPath, "--conditions=aosjs-source", CHILD, dir];
+      const ended = await run(command, args, { env: foreign(), timeout: 60_000 });
+      assert.equal(ended.code, 0, ended.stderr);
+      t.diagnostic(ended.stdout.trim());
+    });
+  },
+);
