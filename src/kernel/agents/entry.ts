@@ -51,6 +51,8 @@ export class AgentEntry {
   pending = 0;
   /** Turns among them. */
   turnsPending = 0;
+  /** Acceptances up to this seq stand before its last turn in the queue: a later turn that joined one would overtake it. */
+  turnsUpTo = 0;
   /** Raised when a commit failed: what was built on it is dropped. */
   generation = 0;
   isQueued = false;

@@ -114,7 +114,7 @@ export class Settler {
     if (how.outcome === "dead") commit.deadIn = [deadRow(entry.no, mail, how.reason ?? how.error?.code ?? "DEAD", how.error, now, mail.attempts)];
     const reply = replyOf(mail, how.error, now);
     if (reply !== undefined) commit.replies = [reply];
-    this.#write(entry, mail, [], { rows: [{ at: now, body }], commit, onDurable: (rows) => this.#noteEnd(mail, body, reply, rows) });
+    this.#write(entry, mail, [], { rows: [{ at: now, body }], commit, onDurable: (rows) => this.#noteEnd(mail, body, reply, rows[0]) });
   }
 
   /** The envelope waits for a condition: the draft is dropped, no attempt counted, later mail proceeds. */
@@ -155,10 +155,11 @@ export class Settler {
     this.#write(entry, mail, [], {
       ...verdict,
       rows: [{ at: now, body }, ...(verdict?.rows ?? [])],
+      own: 0,
       meta: meta ?? verdict?.meta,
       commit,
       onDurable: (rows) => {
-        this.#noteEnd(mail, body, reply, rows);
+        this.#noteEnd(mail, body, reply, rows[0]);
         verdict?.onDurable?.(rows);
       },
     });
@@ -177,6 +178,7 @@ export class Settler {
     this.#write(entry, again, [], {
       ...verdict,
       rows: [{ at: attempt.now, body }, ...(verdict?.rows ?? [])],
+      own: 0,
       commit: { mailSet: [{ seq: mail.seq, dueAt, parked: null, attempts, marked: 0 }] },
       onDurable: (rows) => {
         this.#parts.delayed(dueAt);
@@ -212,8 +214,9 @@ export class Settler {
       meta: supervision.recovered(entry),
       commit,
       onDurable: (rows) => {
-        this.#noteEnd(mail, body, reply, rows);
-        for (const other of attempt.others) this.#parts.ended(other, body, undefined, rows.at(-1));
+        const own = rows.at(-1);
+        this.#noteEnd(mail, body, reply, own);
+        for (const other of attempt.others) this.#parts.ended(other, body, undefined, own);
         if (attempt.spawns.length > 0) this.#parts.spawner.created(attempt.spawns);
         outbox.deliver(outgoing);
       },
@@ -249,7 +252,9 @@ export class Settler {
     };
     const parts: UnitParts = { ...given, onFailure };
     const { arriving } = mail;
-    const isFusable = arriving !== undefined && !mail.stored && others.every((other) => other.stored);
+    // Units of one agent are written in the order of its turns, hence none may join an acceptance before the last one.
+    const isFusable = arriving !== undefined && !mail.stored && mail.seq > entry.turnsUpTo && others.every((other) => other.stored);
+    entry.turnsUpTo = isFusable ? mail.seq : core.numbers.lastSeq;
     if (!isFusable) {
       const commit = isKept ? parts.commit : { ...parts.commit, mailOut: [mail, ...others].map(({ seq }) => seq) };
       core.committer.push(new AgentUnit(core, entry, { ...parts, commit }));
@@ -264,10 +269,10 @@ export class Settler {
     }
   }
 
-  #noteEnd(mail: Mail, body: RecordBody, reply: ReplyRow | undefined, rows: readonly JournalWrite[]): void {
-    const id = rows.at(-1)?.id ?? 0;
-    for (const [hash] of body.dedupe ?? []) this.#parts.dedupe.journaled(rows[0]?.agent ?? 0, hash, id);
-    this.#parts.ended(mail, body, reply, rows.at(-1));
+  /** `own` is the turn's own row: a unit may have others, of cut chains or of a move. */
+  #noteEnd(mail: Mail, body: RecordBody, reply: ReplyRow | undefined, own: JournalWrite | undefined): void {
+    for (const [hash] of body.dedupe ?? []) this.#parts.dedupe.journaled(own?.agent ?? 0, hash, own?.id ?? 0);
+    this.#parts.ended(mail, body, reply, own);
   }
 
   #checkState(attempt: Attempt, draft: unknown): string | Promise<string> {
