@@ -102,7 +102,11 @@ export class Kernel implements KernelApi {
     const core: Core = { ...platform, clock, types, committer, numbers, published: (rows) => this.#published(rows) };
     this.#core = core;
     this.#upkeep = new Upkeep(core, {
-      down: () => void (this.#dispatcher.isPaused = true),
+      down: () => {
+        this.#dispatcher.isPaused = true;
+        // What was counted for commits that failed is read again.
+        counters.forget();
+      },
       up: () => {
         this.#dispatcher.resume();
         void this.#rescan();
@@ -364,9 +368,9 @@ export class Kernel implements KernelApi {
   }
 
   stats(): KernelStats {
-    const { turns, kinds, wasted, accepted, duplicates, commits, units, effects } = this.#tally;
+    const { turns, kinds, accepted, duplicates, commits, units, effects } = this.#tally;
     return {
-      turns, kinds, wakes: this.#dispatcher.wakes, wastedWakes: wasted, accepted, duplicates, commits, committedUnits: units, effects,
+      turns, kinds, wakes: this.#dispatcher.wakes, wastedWakes: this.#dispatcher.wastedWakes, accepted, duplicates, commits, committedUnits: units, effects,
       inFlight: this.#dispatcher.inFlight.size,
       agentsInMemory: this.#directory.size,
       queued: this.#dispatcher.queued,

@@ -9,7 +9,7 @@ import { AosError, isAosError, toAosError } from "../errors.ts";
 import { digest53, toJson, utf8Length } from "../json.ts";
 import { laneOf, type Mail } from "../mail/mailbox.ts";
 import type { Outbox, Outgoing } from "../mail/outbox.ts";
-import { causeOf, noteError, type Outcome, type RecordBody } from "./record.ts";
+import { causeOf, isWasted, noteError, type Outcome, type RecordBody } from "./record.ts";
 import { isRetryWorthwhile, retryDelay } from "../retry.ts";
 import type { Spawner } from "../agents/spawner.ts";
 import type { Commit, DeadRow, JournalWrite, MailRow, ReplyRow } from "../store/store.ts";
@@ -126,7 +126,7 @@ export class Settler {
     const text = JSON.stringify(condition);
     const body = this.#body(mail, { outcome: "parked", note: text, revision: attempt.type.revision, attempt });
     const parked: Mail = { ...mail, parked: text, marked: 0 };
-    const commit: Mutable<Commit> = { mailSet: [{ seq: mail.seq, dueAt: condition.until ?? null, parked: text, attempts: mail.attempts, marked: 0 }] };
+    const commit: Mutable<Commit> = { mailSet: [{ seq: mail.seq, dueAt: condition.until ?? null, parked: text, attempts: mail.attempts, marked: 0 }], ledger: ledgerOf(attempt) };
     this.#write(entry, mail, attempt.others, {
       rows: [{ at: now, body }],
       commit,
@@ -147,7 +147,7 @@ export class Settler {
     const { now } = attempt;
     const attempts = mail.attempts + 1;
     const body = this.#body(mail, { outcome, error, revision: attempt.type.revision, attempt, attempts });
-    const commit: Mutable<Commit> = {};
+    const commit: Mutable<Commit> = { ledger: ledgerOf(attempt) };
     if (outcome === "dead") commit.deadIn = [deadRow(entry.no, mail, error.code, error, now, attempts)];
     else commit.effectsOut = [mail.envelope.id];
     const reply = replyOf(mail, error, now);
@@ -179,7 +179,7 @@ export class Settler {
       ...verdict,
       rows: [{ at: attempt.now, body }, ...(verdict?.rows ?? [])],
       own: 0,
-      commit: { mailSet: [{ seq: mail.seq, dueAt, parked: null, attempts, marked: 0 }] },
+      commit: { mailSet: [{ seq: mail.seq, dueAt, parked: null, attempts, marked: 0 }], ledger: ledgerOf(attempt) },
       onDurable: (rows) => {
         this.#parts.delayed(dueAt);
         this.#parts.ended(again, body, undefined, rows[0]);
@@ -237,7 +237,7 @@ export class Settler {
     if (attempt.timersOut.length > 0) commit.timersOut = attempt.timersOut.map((timer) => ({ agent: entry.no, timer }));
     if (attempt.effects.length > 0 || (attempt.memo?.size ?? 0) > 0) commit.effectsOut = [mail.envelope.id];
     if (reply !== undefined) commit.replies = [reply];
-    if (attempt.ledger.length > 0) commit.ledger = attempt.ledger;
+    commit.ledger = ledgerOf(attempt);
     if (attempt.spawns.length > 0) this.#parts.spawner.create(attempt.spawns, attempt.now, entry.address, commit);
     if (attempt.earlier !== undefined) this.#parts.earlier(attempt, commit);
     return commit;
@@ -248,6 +248,7 @@ export class Settler {
     const { core } = this.#parts;
     const onFailure = (error: AosError | undefined, isWhole: boolean): void => {
       given.onFailure?.(error, isWhole);
+      this.#parts.counters.forget();
       this.#parts.undone(entry, mail, isWhole ? undefined : error);
     };
     const parts: UnitParts = { ...given, onFailure };
@@ -316,7 +317,7 @@ export class Settler {
     const { attempt, others = [] } = how;
     const isFinal = how.outcome !== "retry" && how.outcome !== "parked";
     const keyed = isFinal ? [mail, ...others].filter(({ envelope }) => envelope.dedupe !== undefined) : [];
-    return {
+    const body: RecordBody = {
       kind: mail.envelope.kind,
       cause: causeOf(mail.envelope),
       outcome: how.outcome,
@@ -332,7 +333,14 @@ export class Settler {
       note: how.note,
       dedupe: keyed.length === 0 ? undefined : keyed.map((each) => [each.envelope.dedupe ?? "", digestOf(each), each.seq, each.envelope.id] as const),
     };
+    if (attempt?.entry.wake !== undefined && !isWasted(body)) attempt.entry.wake = "useful";
+    return body;
   }
+}
+
+/** What an attempt counted: it is counted however the attempt ends. */
+function ledgerOf(attempt: Attempt): Commit["ledger"] {
+  return attempt.ledger.length > 0 ? attempt.ledger : undefined;
 }
 
 /** The digest by which another payload under the same key is told apart. */
