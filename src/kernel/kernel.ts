@@ -1,7 +1,7 @@
-import { DEFAULT_TENANT, formatAddress, parseAddress, shortAddress } from "./address.ts";
+import { DEFAULT_TENANT, formatAddress, parseAddress, shortAddress, typeOf } from "./address.ts";
 import { Agenda } from "./time/agenda.ts";
 import type { AgentInfo, AgentSelection, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
-import type { Attempt } from "./turn/attempt.ts";
+import type { Attempt, ParkCondition } from "./turn/attempt.ts";
 import { BREAKER_POLICY, Breakers } from "./effects/breakers.ts";
 import { Committer } from "./store/committer.ts";
 import type { ContextParts } from "./turn/context.ts";
@@ -12,6 +12,7 @@ import { Directory } from "./agents/directory.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { AgentEntry } from "./agents/entry.ts";
 import { AosError } from "./errors.ts";
+import type { Envelope } from "./mail/envelope.ts";
 import { Feed } from "./feed.ts";
 import { Gate } from "./effects/gate.ts";
 import { type Ack, type Arrival, Intake } from "./mail/intake.ts";
@@ -20,7 +21,7 @@ import { Lifecycle } from "./agents/lifecycle.ts";
 import { Liveness } from "./agents/liveness.ts";
 import type { Mail } from "./mail/mailbox.ts";
 import { runQuery } from "./turn/queries.ts";
-import { Outbox } from "./mail/outbox.ts";
+import { Outbox, type Told } from "./mail/outbox.ts";
 import { Outcomes } from "./turn/outcomes.ts";
 import { Publisher } from "./mail/publisher.ts";
 import { Reader } from "./reader.ts";
@@ -133,9 +134,11 @@ export class Kernel implements KernelApi {
     this.#supervision = new Supervision(core, (entry, to, reason) => this.#escalate(entry, to, reason));
     this.#desk = new ScheduleDesk(core, this.#directory, this.#agenda);
     this.#reader = new Reader(core, this.#directory, options.node);
-    this.#publisher = new Publisher(core, this.#routing, this.#directory, this.#dedupe, wakeNo);
     const delayed = (dueAt: number): void => this.#agenda.expect(dueAt);
-    const outbox = new Outbox(core, this.#directory, this.#dedupe, { ready: wakeNo, delayed });
+    const debounce = (no: number, address: string, { kind, name, at }: Envelope): number | undefined => (kind === "event" ? this.#desk.debounce(no, typeOf(address), name, at) : undefined);
+    const told: Told = { ready: wakeNo, delayed, debounce };
+    this.#publisher = new Publisher(core, this.#routing, this.#directory, told);
+    const outbox = new Outbox(core, this.#directory, this.#dedupe, told);
     this.#settler = new Settler({
       core, directory: this.#directory, dedupe: this.#dedupe, outbox, counters, spawner, supervision: this.#supervision,
       next: wake, delayed,
@@ -159,7 +162,7 @@ export class Kernel implements KernelApi {
     this.#wasClean = opened.wasClean;
     if (!opened.wasClean) this.#dispatcher.survivorsUpTo = opened.lastSeq;
     this.#intake.onDelayed = delayed;
-    this.#intake.onDebounce = (entry, envelope) => this.#desk.debounce(entry, envelope.name, envelope.at);
+    this.#intake.onDebounce = (entry, envelope) => debounce(entry.no, entry.address, envelope);
     this.#agenda.quietUntil = (no, event, now) => this.#desk.quietUntil(no, event, now);
     this.#agenda.onCancel = (entry) => entry.attempt?.abort(new AosError("TIMEOUT", "the next tick of its schedule cancelled it", { details: { cancelled: true } }));
     this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id).catch(() => undefined);
@@ -348,6 +351,11 @@ export class Kernel implements KernelApi {
 
   async resolveEffect(id: string, resolution: Resolution): Promise<EffectInfo> {
     return this.#letters.effectInfo(await this.#letters.resolve(id, resolution));
+  }
+
+  /** Lets parked mail go on that waits for this condition; gives how many. */
+  release(kind: ParkCondition["kind"], on: string): Promise<number> {
+    return this.#letters.release(kind, on);
   }
 
   schedules(address?: string): Promise<readonly ScheduleInfo[]> {

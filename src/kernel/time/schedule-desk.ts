@@ -32,11 +32,11 @@ export class ScheduleDesk {
   }
 
   /** When a debounced event joins the mailbox: at the end of the burst that it extends. */
-  debounce(entry: AgentEntry, event: string, now: number): number | undefined {
-    const handler = this.#core.types.get(entry.type)?.events.get(event)?.handler;
+  debounce(agent: number, type: string, event: string, now: number): number | undefined {
+    const handler = this.#core.types.get(type)?.events.get(event)?.handler;
     if (handler?.debounce === undefined) return undefined;
     const quietMs = parseDuration(handler.debounce);
-    const key = `${entry.no}|${event}`;
+    const key = `${agent}|${event}`;
     const burst = this.#bursts.get(key);
     const since = burst === undefined || now >= burst.until ? now : burst.since;
     const until = Math.min(now + quietMs, since + quietMs * DEBOUNCE_ROUNDS);
