@@ -149,6 +149,7 @@ export class Kernel implements KernelApi {
     const context: ContextParts = {
       core, directory: this.#directory, gate: this.gate, routing: this.#routing,
       ask: (attempt, target, name, input, timeoutMs) => this.#replies.ask(attempt, target, name, input, timeoutMs ?? limits.askDeadlineMs),
+      checkConfig: (type, config) => spawner.checkConfig(type, config),
       plannedAt: (entry, schedule) => this.#desk.plannedAt(entry, schedule),
     };
     const runner = new Runner(context, this.#settler, (attempt) => this.#dispatcher.ended(attempt), options.watch ?? (() => undefined));

@@ -67,7 +67,8 @@ export class Settler {
 
   #afterChecks(attempt: Attempt, draft: unknown, output: unknown): Promise<void> {
     return this.#guarded(attempt, async () => {
-      await Promise.all(attempt.checks);
+      // A check may leave further ones.
+      for (const check of attempt.checks) await (typeof check === "function" ? check() : check);
       this.#done(attempt, await this.#checkState(attempt, draft), await this.#reply(attempt, output));
     });
   }
