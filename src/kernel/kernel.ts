@@ -130,7 +130,13 @@ export class Kernel implements KernelApi {
     const spawner = new Spawner(core, this.#directory, this.#agenda);
     this.#replies = new Replies(core, this.#intake);
     this.#letters = new Letters(core, this.#directory, wakeNo);
-    this.#lifecycle = new Lifecycle(core, this.#directory, spawner, wake);
+    this.#lifecycle = new Lifecycle(core, this.#directory, spawner, {
+      ready: wake,
+      dead: ({ envelope }, reply) => {
+        if (envelope.dedupe !== undefined) dedupe.remove(envelope.dedupe);
+        if (reply !== undefined) this.#replies.settle(reply);
+      },
+    });
     this.#supervision = new Supervision(core, (entry, to, reason) => this.#escalate(entry, to, reason));
     this.#desk = new ScheduleDesk(core, this.#directory, this.#agenda);
     this.#reader = new Reader(core, this.#directory, options.node);
@@ -233,7 +239,7 @@ export class Kernel implements KernelApi {
   }
 
   moveAll(selection: AgentSelection, move: Move, options: { readonly reason?: string; readonly by?: string } = {}): Promise<{ readonly moved: number; readonly refused: number }> {
-    return this.#lifecycle.moveAll(selection, move, options);
+    return this.#lifecycle.moveAll((cursor) => this.#reader.agents(selection, { cursor, limit: 1_000 }), move, options);
   }
 
   accept(arrival: Arrival): Promise<Ack> {

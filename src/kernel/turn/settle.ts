@@ -7,12 +7,13 @@ import type { Directory } from "../agents/directory.ts";
 import type { AgentEntry, AgentMeta } from "../agents/entry.ts";
 import { AosError, isAosError, toAosError } from "../errors.ts";
 import { digest53, toJson, utf8Length } from "../json.ts";
+import { deadRow, replyOf } from "../mail/dead.ts";
 import { laneOf, type Mail } from "../mail/mailbox.ts";
 import type { Outbox, Outgoing } from "../mail/outbox.ts";
 import { causeOf, isWasted, noteError, type Outcome, type RecordBody } from "./record.ts";
 import { isRetryWorthwhile, retryDelay } from "../retry.ts";
 import type { Spawner } from "../agents/spawner.ts";
-import type { Commit, DeadRow, JournalWrite, MailRow, ReplyRow } from "../store/store.ts";
+import type { Commit, JournalWrite, MailRow, ReplyRow } from "../store/store.ts";
 import { AgentUnit, type UnitParts } from "./unit.ts";
 import { validate } from "../contract/schema.ts";
 import type { Supervision } from "../agents/supervision.ts";
@@ -101,8 +102,8 @@ export class Settler {
     const isRefusal = error.code === "REFUSED";
     const policy = attempt.type.contract.retry ?? core.limits.retry;
     const attempts = mail.attempts + 1;
-    const isLast = isRefusal || attempts >= policy.attempts || !isRetryWorthwhile(policy, error);
     const verdict = isRefusal ? undefined : supervision.failed(entry, attempt.type, error, attempt.now);
+    const isLast = isRefusal || verdict?.isLast === true || attempts >= policy.attempts || !isRetryWorthwhile(policy, error);
     if (isLast) this.giveUp(attempt, error, isRefusal ? "refused" : "dead", verdict?.meta, verdict);
     else this.#retry(attempt, error, retryDelay(policy, attempts, core.entropy.random()), verdict);
   }
@@ -112,6 +113,7 @@ export class Settler {
     const now = this.#parts.core.clock.now();
     const body = this.#body(mail, { outcome: how.outcome, note: how.note, error: how.error, revision: how.revision });
     const commit: Mutable<Commit> = {};
+    if (how.outcome !== "dead" && mail.stored) commit.effectsOut = [mail.envelope.id];
     if (how.outcome === "dead") commit.deadIn = [deadRow(entry.no, mail, how.reason ?? how.error?.code ?? "DEAD", how.error, now, mail.attempts)];
     const reply = replyOf(mail, how.error, now);
     if (reply !== undefined) commit.replies = [reply];
@@ -236,7 +238,8 @@ export class Settler {
     if (outgoing.mailIn.length > 0) commit.mailIn = outgoing.mailIn;
     if (outgoing.dead.length > 0) commit.deadIn = outgoing.dead;
     if (attempt.timersOut.length > 0) commit.timersOut = attempt.timersOut.map((timer) => ({ agent: entry.no, timer }));
-    if (attempt.effects.length > 0 || (attempt.memo?.size ?? 0) > 0) commit.effectsOut = [mail.envelope.id];
+    const spent = [mail, ...attempt.others].filter((each) => hasEffects(each, attempt)).map(({ envelope }) => envelope.id);
+    if (spent.length > 0) commit.effectsOut = spent;
     if (reply !== undefined) commit.replies = [reply];
     commit.ledger = ledgerOf(attempt);
     if (attempt.spawns.length > 0) this.#parts.spawner.create(attempt.spawns, attempt.now, entry.address, commit);
@@ -339,6 +342,12 @@ export class Settler {
   }
 }
 
+/** Whether an effect's row may stand under an envelope, from this attempt or an earlier one. Parking counts no attempt. */
+function hasEffects(mail: Mail, attempt: Attempt): boolean {
+  if (mail === attempt.mail && attempt.effects.length > 0) return true;
+  return mail.stored && (mail.attempts > 0 || attempt.type.effects.size > 0);
+}
+
 /** What an attempt counted: it is counted however the attempt ends. */
 function ledgerOf(attempt: Attempt): Commit["ledger"] {
   return attempt.ledger.length > 0 ? attempt.ledger : undefined;
@@ -347,23 +356,4 @@ function ledgerOf(attempt: Attempt): Commit["ledger"] {
 /** The digest by which another payload under the same key is told apart. */
 export function digestOf(mail: Mail): number {
   return mail.digest ?? digest53(`${mail.envelope.name}\n${mail.data}`);
-}
-
-function deadRow(agent: number, mail: Mail, reason: string, error: AosError | undefined, now: number, attempts: number): DeadRow {
-  return {
-    id: mail.envelope.id,
-    agent,
-    at: now,
-    reason,
-    attempts,
-    head: JSON.stringify(mail.envelope),
-    data: mail.data,
-    error: JSON.stringify(error === undefined ? { code: reason, message: reason } : noteError(error)),
-  };
-}
-
-/** A command that fails for good is answered with its error. */
-function replyOf(mail: Mail, error: AosError | undefined, at: number): ReplyRow | undefined {
-  if (mail.envelope.kind !== "command") return undefined;
-  return { id: mail.envelope.id, at, body: JSON.stringify({ error: error === undefined ? { code: "TURN_FAILED", message: "the command was not handled" } : noteError(error) }) };
 }
