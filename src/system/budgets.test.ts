@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { z } from "zod";
 import { event, PurposeDrivenAgent, state } from "../index.ts";
 import { advance, afterCrash, folder, onDisk, rest, scene } from "../../test/support/scene.ts";
 
-const Go = event("go", z.object({ fail: z.boolean().default(false), idle: z.boolean().default(false) }));
+const Go = event(
+  "go",
+  z.object({ fail: z.boolean().default(false), idle: z.boolean().default(false) }),
+);
 
 function worker(budget: Readonly<Record<string, { readonly hour: number }>>) {
   return class Worker extends PurposeDrivenAgent.define({
@@ -41,7 +46,7 @@ test("a wake is one for all the mail that is there: the budget of wakes counts i
   assert.deepEqual((await aos.kernel.state("worker/a")).state, { n: 4 });
   const waiting = await aos.kernel.mailbox("worker/a");
   assert.equal(waiting.length, 2);
-  assert.equal((waiting[0]?.parked as { on: string }).on, "wakes");
+  assert.ok(waiting.every(({ parked }) => (parked as { on: string }).on === "wakes"));
   await advance(aos, 3_600_000);
   assert.deepEqual((await aos.kernel.state("worker/a")).state, { n: 6 });
 });
@@ -73,4 +78,29 @@ test("attempts that failed stay counted after a restart", async (t) => {
   await rest(again);
   assert.deepEqual((await again.kernel.state("worker/a")).state, { n: 1 });
   assert.equal((await again.kernel.mailbox("worker/a")).length, 2);
+});
+
+test("counts of periods long past are dropped, those of the present are kept", async (t) => {
+  const Worker = worker({ turns: { hour: 10 } });
+  const dir = folder(t);
+  const aos = await onDisk(t, dir);
+  await aos.register(Worker, "a");
+  const go = (): Promise<unknown> => aos.emit(Go, {}, { to: [Worker, "a"] });
+  const counts = (): unknown => {
+    const db = new DatabaseSync(join(afterCrash(t, dir), "aos.db"));
+    try {
+      return db.prepare("SELECT count(*) AS n FROM ledger_sums").get()?.["n"];
+    } finally {
+      db.close();
+    }
+  };
+  await go();
+  await rest(aos);
+  assert.equal(counts(), 1);
+  await advance(aos, 39 * 24 * 3_600_000);
+  await go();
+  await rest(aos);
+  assert.equal(counts(), 2);
+  await advance(aos, 2 * 24 * 3_600_000);
+  assert.equal(counts(), 1);
 });

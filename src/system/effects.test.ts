@@ -592,33 +592,3 @@ test("uuid and random give the same on every attempt, and other values in anothe
     /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
   );
 });
-
-test("no memo is left behind where the last attempt makes no call", async (t) => {
-  let isUp = false;
-  const Ping = effect("ping", { input: In, output: Out, repeat: "key", run: () => ({ ref: "x" }) });
-  class Pinger extends PurposeDrivenAgent.define({
-    type: "pinger",
-    purpose: "Ping once",
-    state: state(1, Log, { initial: () => ({ refs: [] }) }),
-    on: { go: Go },
-    uses: [Ping],
-    retry: FAST,
-  }) {
-    readonly handlers = this.handle({
-      go: async (ctx) => {
-        if (isUp) return;
-        await ctx.effect(Ping, { id: "x" });
-        isUp = true;
-        throw new Error("not yet");
-      },
-    });
-  }
-  const aos = await scene(t);
-  await aos.register(Pinger, "a");
-  await aos.emit(Go, {}, { to: [Pinger, "a"] });
-  await rest(aos);
-  assert.equal((await aos.kernel.effects({})).length, 1);
-  await advance(aos, 1_000);
-  assert.equal((await aos.kernel.journal("pinger/a")).at(-1)?.outcome, "done");
-  assert.deepEqual(await aos.kernel.effects({}), []);
-});

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
 import { AosError, command, event, every, PurposeDrivenAgent, state } from "../index.ts";
-import { advance, afterCrash, folder, onDisk, refused, rest, scene } from "../../test/support/scene.ts";
+import {
+  advance,
+  afterCrash,
+  folder,
+  onDisk,
+  refused,
+  rest,
+  scene,
+} from "../../test/support/scene.ts";
 
 const Go = event("go", z.object({ how: z.enum(["well", "badly", "stuck"]).default("well") }));
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { z } from "zod";
 import { SqliteStore } from "../adapters/sqlite/index.ts";
-import { event, PurposeDrivenAgent, state } from "../index.ts";
+import { effect, event, PurposeDrivenAgent, state } from "../index.ts";
 import { isFull } from "../kernel/index.ts";
 import {
   advance,
@@ -18,6 +18,7 @@ import {
 const Fail = event("fail", z.object({}));
 const Note = event("note", z.object({ text: z.string() }));
 const Loop = event("loop", z.object({}));
+const Ref = z.object({ ref: z.string() });
 
 class Writer extends PurposeDrivenAgent.define({
   type: "writer",
@@ -76,7 +77,7 @@ test("every so many turns a whole state is kept, on a turn's own row, whether th
   await advance(aos, 1_000);
   const store = new SqliteStore({ path: join(afterCrash(t, dir), "aos.db") });
   await store.open();
-  const agent = await store.agent("default/writer/a");
+  const agent = store.agent("default/writer/a");
   const rows = await store.journal(agent?.no ?? 0, 0, 1_000);
   await store.close();
   const cuts = rows.filter(({ body }) => body.startsWith('["chain.cut"'));
@@ -89,4 +90,39 @@ test("every so many turns a whole state is kept, on a turn's own row, whether th
       `no whole state from turn ${from}`,
     );
   }
+});
+
+test("no memo is left behind where the last attempt makes no call", async (t) => {
+  let isUp = false;
+  const Ping = effect("ping", {
+    input: Ref,
+    output: Ref,
+    repeat: "key",
+    run: () => ({ ref: "x" }),
+  });
+  class Pinger extends PurposeDrivenAgent.define({
+    type: "pinger",
+    purpose: "Ping once",
+    state: state(1, z.object({}), { initial: () => ({}) }),
+    on: { loop: Loop },
+    uses: [Ping],
+    retry: { attempts: 2, backoff: "fixed", delayMs: 100 },
+  }) {
+    readonly handlers = this.handle({
+      loop: async (ctx) => {
+        if (isUp) return;
+        await ctx.effect(Ping, { ref: "x" });
+        isUp = true;
+        throw new Error("not yet");
+      },
+    });
+  }
+  const aos = await scene(t);
+  await aos.register(Pinger, "a");
+  await aos.emit(Loop, {}, { to: [Pinger, "a"] });
+  await rest(aos);
+  assert.equal((await aos.kernel.effects({})).length, 1);
+  await advance(aos, 1_000);
+  assert.equal((await aos.kernel.journal("pinger/a")).at(-1)?.outcome, "done");
+  assert.deepEqual(await aos.kernel.effects({}), []);
 });

@@ -16,6 +16,11 @@ const PERIODS: readonly { readonly period: Period; readonly end: (now: number) =
   { period: "month", end: month },
 ];
 
+/** The text that sorts before the keys of all buckets that start at a time or later, and after all others. */
+export function counterKeysFrom(at: number): string {
+  return String(at).padStart(14, "0");
+}
+
 function bucket(now: number, width: number): readonly [number, number] {
   const from = Math.floor(now / width) * width;
   return [from, from + width];
@@ -113,7 +118,7 @@ export class Counters {
         const limit = limits[period];
         if (limit === undefined) continue;
         const [from, to] = end(now);
-        found.push({ key: `${String(from).padStart(14, "0")}|${entry.address}|${name}|${period}`, limit, to });
+        found.push({ key: `${counterKeysFrom(from)}|${entry.address}|${name}|${period}`, limit, to });
       }
     }
     return found;

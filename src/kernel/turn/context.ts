@@ -239,7 +239,7 @@ export class Context {
   /** The turn ends after what it began, awaited or not; where nobody hears of a failure, the turn fails of it. */
   #settledFirst<T>(work: Promise<T>): Promise<T> {
     const heard = new Heard<T>((resolve) => resolve(work));
-    handled(heard);
+    void handled(heard);
     heard.isHeard = false;
     this.#attempt.check(async () => {
       try {
@@ -315,9 +315,9 @@ class Heard<T> extends Promise<T> {
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
-  override then<A = T, B = never>(done?: ((value: T) => A | PromiseLike<A>) | null, failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+  override then<A = T, B = never>(onDone?: ((value: T) => A | PromiseLike<A>) | null, onFailed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
     this.isHeard = true;
-    return super.then(done, failed);
+    return super.then(onDone, onFailed);
   }
 }
 
