@@ -33,7 +33,7 @@ export async function events(aos: AgentOperatingSystem, clients: number, ms: num
     while (performance.now() - start < ms) {
       const n = ++sent;
       const from = performance.now();
-      await aos.emit(Tick, { n }, { to: [Counter, `a${(n * 7_919) % AGENTS}`], ...(process.env["NOKEY"] ? {} : { key: `k${n}` }) });
+      await aos.emit(Tick, { n }, { to: [Counter, `a${(n * 7_919) % AGENTS}`], key: `k${n}` });
       latency.add(performance.now() - from);
       done++;
     }
@@ -82,12 +82,12 @@ export async function sleepers(dir: string, count: number): Promise<Sleepers> {
   await aos.load(Counter);
   const ids = Array.from({ length: count }, (_, at) => ({ id: `s${at}` }));
   // The ids are the caller's; what is measured is what the system keeps.
-  global.gc?.();
+  globalThis.gc?.();
   const heapBefore = process.memoryUsage().heapUsed;
   const from = performance.now();
   await aos.kernel.registerMany("counter", ids);
   const createdMs = performance.now() - from;
-  global.gc?.();
+  globalThis.gc?.();
   const heapBytesEach = Math.max(0, process.memoryUsage().heapUsed - heapBefore) / count;
   const { state } = await aos.kernel.state("counter/s0");
   const stateBytes = JSON.stringify(state).length * count;

@@ -115,6 +115,11 @@ export class SqliteStore implements Store {
     }
   }
 
+  /** Lets the file have this many pages of 4,096 bytes from now on, until the store is connected anew. */
+  limitPages(count: number): void {
+    this.#database.exec(`PRAGMA max_page_count = ${Math.trunc(count)}`);
+  }
+
   agent(address: string): AgentRow | undefined {
     return this.#read(({ agents }) => agents.byAddress(address));
   }
