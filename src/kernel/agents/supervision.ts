@@ -1,5 +1,7 @@
 import type { Supervision as Policy } from "../contract/contract.ts";
+import { formatAddress, parseAddress, shortAddress } from "../address.ts";
 import type { Core } from "../core.ts";
+import type { Arrival } from "../mail/intake.ts";
 import { parseDuration } from "../time/duration.ts";
 import type { AgentEntry, AgentMeta } from "./entry.ts";
 import type { AosError } from "../errors.ts";
@@ -88,4 +90,16 @@ export class Supervision {
       },
     };
   }
+}
+
+/** What whoever an agent's failure is escalated to is told. */
+export function failureOf(entry: AgentEntry, to: string, reason: string, now: number): Arrival {
+  const { tenant, type, id } = parseAddress(to, entry.tenant);
+  return {
+    target: formatAddress(type, id, tenant),
+    kind: "event",
+    name: "aos.agent.failed",
+    source: entry.address,
+    data: { agent: shortAddress(entry.address), reason, at: now },
+  };
 }
