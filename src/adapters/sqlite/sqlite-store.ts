@@ -251,12 +251,15 @@ export class SqliteStore implements Store {
   async prune(retention: Retention, limit: number): Promise<boolean> {
     try {
       if (this.#isDoubtful) this.#reconnect();
-      return this.#within(({ journal, replies, dedupe, chunks }) => {
+      return this.#within(({ journal, replies, dedupe, chunks, ledger }) => {
         const moreJournal = journal.prune(retention.journalBefore, limit);
         const moreReplies = replies.prune(retention.repliesBefore, limit) === limit;
         dedupe.prune(retention.dedupeBefore);
         const moreChunks = chunks.prune(retention.dedupeBefore, limit);
-        return moreJournal || moreReplies || moreChunks;
+        const { sums } = retention;
+        const moreSums =
+          sums !== undefined && ledger.pruneSums(sums.class, sums.keysBefore, limit) === limit;
+        return moreJournal || moreReplies || moreChunks || moreSums;
       });
     } catch (thrown) {
       if (isDiskFault(thrown)) this.#isDoubtful = true;
