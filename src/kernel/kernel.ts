@@ -3,11 +3,13 @@ import { Agenda } from "./time/agenda.ts";
 import type { AgentInfo, AgentSelection, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
 import type { Attempt } from "./turn/attempt.ts";
 import { BREAKER_POLICY, Breakers } from "./effects/breakers.ts";
+import { notBefore } from "./clock.ts";
 import { Committer } from "./store/committer.ts";
 import type { ContextParts } from "./turn/context.ts";
 import { type Core, Numbers, type Platform } from "./core.ts";
 import { Counters } from "./effects/counters.ts";
 import { DedupeIndex } from "./mail/dedupe.ts";
+import { Dependencies } from "./agents/dependencies.ts";
 import { Directory } from "./agents/directory.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { AgentEntry } from "./agents/entry.ts";
@@ -58,6 +60,7 @@ export class Kernel implements KernelApi {
   readonly #core: Core;
   readonly #options: KernelOptions;
   readonly #directory: Directory;
+  readonly #dependencies: Dependencies;
   readonly #dedupe: DedupeIndex;
   readonly #intake: Intake;
   readonly #agenda: Agenda;
@@ -93,9 +96,7 @@ export class Kernel implements KernelApi {
   private constructor(platform: Platform, options: KernelOptions, opened: Awaited<ReturnType<Store["open"]>>) {
     this.#options = options;
     const { limits, store } = platform;
-    const source = platform.clock;
-    // Time never goes behind what is stored, even where the machine's clock does.
-    const clock = { now: () => Math.max(source.now(), opened.lastAt), monotonic: () => source.monotonic(), at: source.at.bind(source), soon: source.soon.bind(source) };
+    const clock = notBefore(platform.clock, opened.lastAt);
     const types = new TypeRegistry(platform.hasher, platform.calendar, options.codeVersion);
     const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#upkeep.failed(error), onCommit: (units) => this.#committed(units) });
     const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) => committer.write(commit));
@@ -122,13 +123,15 @@ export class Kernel implements KernelApi {
     this.#routing = new Routing(core);
     const counters = new Counters(store, types);
     this.gate = new Gate(core, counters, new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state })));
+    this.#dependencies = new Dependencies(core, this.#directory, wakeNo);
     const spawner = new Spawner(core, this.#directory, this.#agenda);
+    spawner.onCreated = () => this.#dependencies.changed();
     this.#replies = new Replies(core, this.#intake);
     this.#letters = new Letters(core, this.#directory, wakeNo);
-    this.#lifecycle = new Lifecycle(core, this.#directory, spawner, wake);
+    this.#lifecycle = new Lifecycle(core, this.#directory, spawner, this.#dependencies, wake);
     this.#supervision = new Supervision(core, (entry, to, reason) => this.#escalate(entry, to, reason));
     this.#desk = new ScheduleDesk(core, this.#directory, this.#agenda);
-    this.#reader = new Reader(core, this.#directory, options.node);
+    this.#reader = new Reader(core, this.#directory, this.#dependencies, options.node);
     this.#publisher = new Publisher(core, this.#routing, this.#directory, this.#dedupe, wakeNo);
     const delayed = (dueAt: number): void => this.#agenda.expect(dueAt);
     const outbox = new Outbox(core, this.#directory, this.#dedupe, { ready: wakeNo, delayed });
@@ -149,7 +152,7 @@ export class Kernel implements KernelApi {
     this.#liveness = new Liveness(core, () => this.#dispatcher.inFlight);
     this.#dispatcher.connect({
       core, directory: this.#directory, counters, settler: this.#settler, runner, supervision: this.#supervision,
-      isSupported: (entry, type) => this.#isSupported(entry, type.contract.supervise?.dependsOn),
+      isSupported: (entry, type) => this.#dependencies.isSupported(entry, type),
       onStart: () => this.#liveness.watch(),
     });
     this.#wasClean = opened.wasClean;
@@ -406,6 +409,7 @@ export class Kernel implements KernelApi {
   }
 
   async #rescan(): Promise<void> {
+    this.#dependencies.changed();
     for (const no of await this.#core.store.readyAgents()) this.#dispatcher.wakeNo(no);
     this.#agenda.refresh();
   }
@@ -458,16 +462,6 @@ export class Kernel implements KernelApi {
     if (entry === undefined || type === undefined) return;
     const verdict = this.#supervision.crashed(entry, type, "it blocked the event loop", this.#core.clock.now());
     await this.#dispatcher.writeVerdict(entry, verdict);
-  }
-
-  /** Whether everything that an agent depends on can run; where not, its mail waits. */
-  #isSupported(entry: AgentEntry, dependsOn: readonly string[] | undefined): boolean {
-    if (dependsOn === undefined || dependsOn.length === 0) return true;
-    return dependsOn.every((to) => {
-      const { tenant, type, id } = parseAddress(to, entry.tenant);
-      const found = this.#directory.get(formatAddress(type, id, tenant));
-      return found !== undefined && !(found instanceof Promise) && found.status === "initialized" && this.#core.types.get(found.type) !== undefined;
-    });
   }
 }
 

@@ -28,6 +28,8 @@ export class Spawner {
   readonly #directory: Directory;
   readonly #agenda: Agenda;
   readonly #initial = new Map<LoadedType, string>();
+  /** Told that agents exist that did not before. */
+  onCreated: () => void = () => undefined;
   #written = new Map<number, { readonly row: AgentRow; readonly journal: JournalWrite }>();
 
   constructor(core: Core, directory: Directory, agenda: Agenda) {
@@ -79,6 +81,7 @@ export class Spawner {
       this.#core.published([written.journal], address);
     }
     this.#agenda.refresh();
+    this.onCreated();
   }
 
   /** After the commit of many: they stay out of memory until something is for them. */
@@ -89,6 +92,7 @@ export class Spawner {
       if (written !== undefined) this.#core.published([written.journal], address);
     }
     this.#agenda.refresh();
+    this.onCreated();
   }
 
   failed(births: readonly { readonly no: number }[]): void {

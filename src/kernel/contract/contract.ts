@@ -18,7 +18,10 @@ export interface Supervision {
   readonly then?: "quarantine" | "pause" | "dead-letter";
   /** `type/id` of the agent that is told (`aos.agent.failed`). */
   readonly escalate?: string;
-  /** Agents (`type/id`) that must be able to run before this one does. */
+  /**
+   * Agents (`type/id`) that must be able to run before this one does: while one is paused, quarantined, terminated, not
+   * registered or without code, or itself waits, this one's mail waits. A cycle or an unknown type is refused.
+   */
   readonly dependsOn?: readonly string[];
 }
 
