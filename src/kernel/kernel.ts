@@ -1,4 +1,4 @@
-import { DEFAULT_TENANT, formatAddress, parseAddress, shortAddress } from "./address.ts";
+import { fullAddress, shortAddress } from "./address.ts";
 import { Agenda } from "./time/agenda.ts";
 import type { AgentInfo, AgentSelection, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
 import type { Attempt } from "./turn/attempt.ts";
@@ -53,7 +53,6 @@ export interface KernelOptions {
   readonly blamed?: readonly number[] | undefined;
   readonly commandWaitMs: number;
 }
-
 
 /** The kernel: it wires its parts and answers for them. */
 export class Kernel implements KernelApi {
@@ -223,7 +222,7 @@ export class Kernel implements KernelApi {
   }
 
   async move(address: string, move: Move, options?: { readonly reason?: string; readonly by?: string }): Promise<AgentInfo> {
-    const entry = await this.#lifecycle.move(full(address), move, options);
+    const entry = await this.#lifecycle.move(fullAddress(address), move, options);
     return this.#reader.agent(entry.address);
   }
 
@@ -248,18 +247,18 @@ export class Kernel implements KernelApi {
   /** Subscribes an agent to a topic pattern; `*` as event takes all, wrapped. Asking again changes nothing. */
   async subscribe(address: string, pattern: string, event: string, where?: Readonly<Record<string, string | number | boolean | null>>): Promise<void> {
     checkPattern(pattern);
-    const entry = await this.#reader.entry(full(address));
+    const entry = await this.#reader.entry(fullAddress(address));
     const filter = where === undefined ? undefined : JSON.stringify(where);
     await this.#core.committer.write({ unsubscribe: [{ agent: entry.no, pattern }], subscribe: [{ tenant: entry.tenant, pattern, agent: entry.no, event, filter }] });
   }
 
   async unsubscribe(address: string, pattern: string): Promise<void> {
-    const entry = await this.#reader.entry(full(address));
+    const entry = await this.#reader.entry(fullAddress(address));
     await this.#core.committer.write({ unsubscribe: [{ agent: entry.no, pattern }] });
   }
 
   command(arrival: Omit<Arrival, "kind">, waitMs: number = this.#options.commandWaitMs): Promise<CommandResult> {
-    return this.#replies.command({ ...arrival, target: full(arrival.target) }, waitMs);
+    return this.#replies.command({ ...arrival, target: fullAddress(arrival.target) }, waitMs);
   }
 
   reply(id: string): Promise<{ readonly output: unknown } | undefined> {
@@ -267,12 +266,12 @@ export class Kernel implements KernelApi {
   }
 
   async query(address: string, name: string, input: unknown): Promise<unknown> {
-    const entry = await this.#reader.entry(full(address));
+    const entry = await this.#reader.entry(fullAddress(address));
     return runQuery(this.#lifecycle.typeOf(entry.type), entry, name, input);
   }
 
   wake(address: string): Promise<Ack> {
-    return this.accept({ target: full(address), kind: "wake", name: "wake", source: "operator" });
+    return this.accept({ target: fullAddress(address), kind: "wake", name: "wake", source: "operator" });
   }
 
   outcome(id: string, timeoutMs: number): Promise<TurnRecord | undefined> {
@@ -284,21 +283,21 @@ export class Kernel implements KernelApi {
   }
 
   agent(address: string): Promise<AgentInfo> {
-    return this.#reader.agent(full(address));
+    return this.#reader.agent(fullAddress(address));
   }
 
   async state(address: string): Promise<{ readonly state: unknown; readonly version: number; readonly turn: number }> {
-    const entry = await this.#reader.entry(full(address));
+    const entry = await this.#reader.entry(fullAddress(address));
     const type = this.#core.types.get(entry.type);
     return { state: readState(type, entry), version: type?.contract.state.version ?? entry.durableVersion, turn: entry.turn };
   }
 
   journal(address: string, after = 0, limit = 100): Promise<readonly TurnRecord[]> {
-    return this.#reader.journal(full(address), after, limit);
+    return this.#reader.journal(fullAddress(address), after, limit);
   }
 
   stream(options: { readonly after?: number | undefined; readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly signal: AbortSignal }): AsyncIterable<TurnRecord> {
-    return this.#feed.follow({ ...options, agent: options.agent === undefined ? undefined : full(options.agent) });
+    return this.#feed.follow({ ...options, agent: options.agent === undefined ? undefined : fullAddress(options.agent) });
   }
 
   lastRecord(): number {
@@ -311,7 +310,7 @@ export class Kernel implements KernelApi {
   }
 
   mailbox(address: string): Promise<readonly MailInfo[]> {
-    return this.#reader.mailbox(full(address));
+    return this.#reader.mailbox(fullAddress(address));
   }
 
   deadLetters(filter: { readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly reason?: string | undefined }, page: { readonly cursor?: string | undefined; readonly limit?: number | undefined } = {}): Promise<Page<DeadLetterInfo>> {
@@ -340,7 +339,7 @@ export class Kernel implements KernelApi {
   }
 
   async effects(filter: { readonly state?: EffectState | undefined; readonly agent?: string | undefined; readonly limit?: number | undefined }): Promise<readonly EffectInfo[]> {
-    const agent = filter.agent === undefined ? undefined : (await this.#reader.entry(full(filter.agent))).no;
+    const agent = filter.agent === undefined ? undefined : (await this.#reader.entry(fullAddress(filter.agent))).no;
     const rows = await this.#core.store.listEffects({ state: filter.state, agent, limit: filter.limit ?? 100 });
     return Promise.all(rows.map((row) => this.#letters.effectInfo(row)));
   }
@@ -350,16 +349,16 @@ export class Kernel implements KernelApi {
   }
 
   schedules(address?: string): Promise<readonly ScheduleInfo[]> {
-    return this.#desk.list(address === undefined ? undefined : full(address));
+    return this.#desk.list(address === undefined ? undefined : fullAddress(address));
   }
 
   previewSchedule(address: string, name: string, count: number): Promise<readonly number[]> {
-    return this.#desk.preview(full(address), name, count);
+    return this.#desk.preview(fullAddress(address), name, count);
   }
 
   async runSchedule(address: string, name: string): Promise<Ack> {
-    await this.#desk.spec(full(address), name);
-    return this.accept({ target: full(address), kind: "schedule", name, source: "operator" });
+    await this.#desk.spec(fullAddress(address), name);
+    return this.accept({ target: fullAddress(address), kind: "schedule", name, source: "operator" });
   }
 
   types(): readonly { readonly name: string; readonly revision: string; readonly contract: Readonly<Record<string, unknown>> }[] {
@@ -443,9 +442,8 @@ export class Kernel implements KernelApi {
   }
 
   #escalate(entry: AgentEntry, to: string, reason: string): void {
-    const { tenant, type, id } = parseAddress(to, entry.tenant);
     const arrival: Arrival = {
-      target: formatAddress(type, id, tenant),
+      target: fullAddress(to, entry.tenant),
       kind: "event",
       name: "aos.agent.failed",
       source: entry.address,
@@ -464,12 +462,6 @@ export class Kernel implements KernelApi {
     await this.#dispatcher.writeVerdict(entry, verdict);
   }
 }
-
-function full(address: string): string {
-  const { tenant, type, id } = parseAddress(address, DEFAULT_TENANT);
-  return formatAddress(type, id, tenant);
-}
-
 
 /** Mail that waits is found again by its key: it has no journal row yet. */
 function rememberKey(dedupe: DedupeIndex, mail: Mail): void {

@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress, shortAddress } from "../address.ts";
+import { fullAddress, shortAddress, tenantOf } from "../address.ts";
 import type { Core } from "../core.ts";
 import { typesOf } from "./dependency-graph.ts";
 import type { Directory } from "./directory.ts";
@@ -67,7 +67,7 @@ export class Dependencies {
   reason(address: string, type: LoadedType): MaybePromise<string | undefined> {
     const dependsOn = type.contract.supervise?.dependsOn;
     if (dependsOn === undefined || dependsOn.length === 0) return undefined;
-    const { tenant } = parseAddress(address);
+    const tenant = tenantOf(address);
     return first(
       dependsOn,
       (to) => this.#obstacle(to, tenant),
@@ -76,8 +76,7 @@ export class Dependencies {
   }
 
   #obstacle(to: string, from: string): MaybePromise<string | undefined> {
-    const { tenant, type, id } = parseAddress(to, from);
-    const address = formatAddress(type, id, tenant);
+    const address = fullAddress(to, from);
     const found = this.#directory.get(address);
     return found instanceof Promise
       ? found.then((entry) => this.#obstacleAt(address, entry))
