@@ -7,6 +7,7 @@ import { notBefore } from "./clock.ts";
 import { Committer } from "./store/committer.ts";
 import type { ContextParts } from "./turn/context.ts";
 import { type Core, Numbers, type Platform } from "./core.ts";
+import { ChainBudget } from "./effects/chain-budget.ts";
 import { Counters } from "./effects/counters.ts";
 import { DedupeIndex } from "./mail/dedupe.ts";
 import { Dependencies } from "./agents/dependencies.ts";
@@ -121,7 +122,8 @@ export class Kernel implements KernelApi {
     this.#agenda = new Agenda(core, this.#directory, wakeNo);
     this.#routing = new Routing(core);
     const counters = new Counters(store, types);
-    this.gate = new Gate(core, counters, new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state })));
+    const chains = new ChainBudget(core);
+    this.gate = new Gate(core, counters, chains, new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state })));
     this.#dependencies = new Dependencies(core, this.#directory, wakeNo);
     const spawner = new Spawner(core, this.#directory, this.#agenda);
     spawner.onCreated = () => this.#dependencies.changed();
@@ -150,7 +152,7 @@ export class Kernel implements KernelApi {
     runner.onAborted = (attempt, error) => this.#aborted(attempt, error);
     this.#liveness = new Liveness(core, () => this.#dispatcher.inFlight);
     this.#dispatcher.connect({
-      core, directory: this.#directory, counters, settler: this.#settler, runner, supervision: this.#supervision,
+      core, directory: this.#directory, counters, chains, settler: this.#settler, runner, supervision: this.#supervision,
       isSupported: (entry, type) => this.#dependencies.isSupported(entry, type),
       onStart: () => this.#liveness.watch(),
     });

@@ -108,8 +108,9 @@ export class Reader {
 
   #told(row: AgentListing, waitsFor: string | undefined): AgentInfo {
     const entry = this.#directory.cachedNo(row.no);
-    // Mail that waits for a dependency keeps nobody busy.
-    const isBusy = entry !== undefined && (entry.attempt !== undefined || (waitsFor === undefined && (entry.isQueued || entry.mailbox.ready > 0)));
+    const isHeld = waitsFor !== undefined || (entry?.heldUntil ?? 0) > this.#core.clock.now();
+    // Mail that waits for a dependency or the budget keeps nobody busy.
+    const isBusy = entry !== undefined && (entry.attempt !== undefined || (!isHeld && (entry.isQueued || entry.mailbox.ready > 0)));
     const info = agentInfo(row, this.#core.types, isBusy, this.#node);
     return waitsFor === undefined ? info : { ...info, reason: waitsFor };
   }

@@ -54,6 +54,8 @@ export class AgentEntry {
   /** Raised when a commit failed: what was built on it is dropped. */
   generation = 0;
   isQueued = false;
+  /** Until when it waits for its budget, epoch ms; 0 for never. */
+  heldUntil = 0;
   /** The generation of the dedupe filter that knows this agent's keys; 0 for none. */
   filterGeneration = 0;
   /** Where the agent stands while its rows are read again after a failed commit. */
