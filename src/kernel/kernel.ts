@@ -125,8 +125,7 @@ export class Kernel implements KernelApi {
     const chains = new ChainBudget(core);
     this.gate = new Gate(core, counters, chains, new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state })));
     this.#dependencies = new Dependencies(core, this.#directory, wakeNo);
-    const spawner = new Spawner(core, this.#directory, this.#agenda);
-    spawner.onCreated = () => this.#dependencies.changed();
+    const spawner = new Spawner(core, this.#directory, this.#agenda, () => this.#dependencies.changed());
     this.#replies = new Replies(core, this.#intake);
     this.#letters = new Letters(core, this.#directory, wakeNo);
     this.#lifecycle = new Lifecycle(core, this.#directory, spawner, this.#dependencies, wake);

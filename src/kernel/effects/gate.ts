@@ -64,9 +64,9 @@ export class Gate {
         details: { effect: type.name },
       });
     }
+    const call = await this.#prepare(attempt, type, raw);
     const limit = Math.min(this.#core.limits.effectsPerTurn, attempt.type.contract.budget?.["effects"]?.turn ?? Infinity);
     if (++attempt.effectCalls > limit) throw new AosError("EFFECT_LIMIT", `a turn of type ${attempt.type.name} may call ${limit} effects`, { details: { limit } });
-    const call = await this.#prepare(attempt, type, raw);
     const known = await this.#memo(attempt, call);
     if (known !== undefined && (known.state === "done" || known.state === "failed")) {
       this.#note(call, `memo:${known.state}`);
