@@ -100,7 +100,7 @@ test("a redriven letter keeps its id and what its effects did, over a crash too;
   assert.equal(calls.length, 4);
   assert.equal(new Set(calls).size, 4, "a fresh letter has a key of its own");
   const { done } = (await aos.kernel.state("payer/a")).state as { done: readonly number[] };
-  assert.deepEqual(done.toSorted(), [1, 2]);
+  assert.deepEqual(done.toSorted((left, right) => left - right), [1, 2]);
   assert.equal((await aos.kernel.deadLetters({})).items.length, 1);
 });
 
