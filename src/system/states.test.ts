@@ -34,9 +34,9 @@ class Library extends PurposeDrivenAgent.define({
 }) {
   readonly handlers = this.handle({
     put: (ctx, { data }) => void ctx.state.books.push(String(data.n)),
-    books: ({ books }) => books as string[],
-    push: ({ books }) => (books as string[]).push("mine"),
-    set: ({ by }) => ((by as Record<string, number>)["x"] = 1),
+    books: ({ books }) => books,
+    push: ({ books }) => books.push("mine"),
+    set: ({ by }) => (by["x"] = 1),
     later: (async () => 1) as never,
     wrong: () => "no number" as never,
     nth: ({ books }, { n }) => books[n] ?? "none",
@@ -155,7 +155,7 @@ function person(version: 1 | 3, how: "fine" | "throws" | "invalid" = "fine") {
         : (state(3, V3, { initial: () => ({ first: "", last: "", age: 0 }), migrate }) as never),
     on: { put: Put },
     retry: { attempts: 1, backoff: "fixed", delayMs: 1 },
-    queries: { all: query(z.object({}), anything<unknown>()) },
+    queries: { all: query(z.object({}), anything()) },
   }) {
     readonly handlers = this.handle({
       put: (ctx, { data }) => void Object.assign(ctx.state, version === 1 ? {} : { age: data.n }),
