@@ -59,3 +59,9 @@ const clip = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}
 function invalid(message: string): never {
   throw new AosError("ADDRESS_INVALID", message);
 }
+
+/** Completes an address with a tenant where it names none. @throws AosError ADDRESS_INVALID. */
+export function fullAddress(address: string, tenant: string = DEFAULT_TENANT): string {
+  const parts = parseAddress(address, tenant);
+  return formatAddress(parts.type, parts.id, parts.tenant);
+}

@@ -28,7 +28,7 @@ export interface AgentInfo {
   readonly createdAt: number;
   readonly tags: readonly string[];
   readonly config?: unknown;
-  /** Why it is paused or quarantined. */
+  /** Why it is paused or quarantined, or which dependency it waits for: `waits for cfo/main (quarantined)`. */
   readonly reason?: string | undefined;
 }
 
@@ -144,7 +144,7 @@ export interface Page<T> {
 export interface KernelApi {
   /** Loads a type's code. */
   load(agent: LoadableAgent): Promise<void>;
-  /** @throws AosError TYPE_UNKNOWN, ADDRESS_INVALID, PAYLOAD_INVALID, AGENT_TERMINATED. */
+  /** @throws AosError TYPE_UNKNOWN, ADDRESS_INVALID, PAYLOAD_INVALID, AGENT_TERMINATED, DEPENDENCY_INVALID. */
   register(type: string, registration: Registration): Promise<{ readonly address: string; readonly created: boolean }>;
   /** Creates many at once; those that exist stay as they are. One that is refused leaves none created. */
   registerMany(type: string, registrations: readonly Registration[], progress?: (done: number) => void): Promise<{ readonly created: number; readonly existing: number }>;

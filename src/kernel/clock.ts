@@ -26,3 +26,8 @@ export interface Hasher {
   /** SHA-256 of UTF-8 text or bytes, as lower-case hex. */
   sha256(data: string | Uint8Array): string;
 }
+
+/** A clock that never goes behind a time, even where the machine's does: what is stored stays in the past. */
+export function notBefore(clock: Clock, time: number): Clock {
+  return { now: () => Math.max(clock.now(), time), monotonic: () => clock.monotonic(), at: clock.at.bind(clock), soon: clock.soon.bind(clock) };
+}

@@ -29,6 +29,7 @@ export type KernelEvent =
   | { readonly event: "effect.in-doubt"; readonly agent: string; readonly effect: string; readonly name: string }
   | { readonly event: "breaker"; readonly name: string; readonly state: string }
   | { readonly event: "chain.cut"; readonly agent: string; readonly chain: string; readonly why: string }
+  | { readonly event: "budget.spent"; readonly agent: string; readonly quantity: string; readonly until: number }
   | { readonly event: "restart.wanted"; readonly agent: string; readonly reason: string };
 
 /** The parts that every piece of the kernel shares. */

@@ -1,5 +1,7 @@
 import { Attempt } from "./turn/attempt.ts";
 import type { Core } from "./core.ts";
+import { isHeldForBudget } from "./effects/budget-hold.ts";
+import type { ChainBudget } from "./effects/chain-budget.ts";
 import type { Counters } from "./effects/counters.ts";
 import type { Directory } from "./agents/directory.ts";
 import type { AgentEntry } from "./agents/entry.ts";
@@ -19,6 +21,7 @@ export interface DispatchParts {
   readonly core: Core;
   readonly directory: Directory;
   readonly counters: Counters;
+  readonly chains: ChainBudget;
   readonly settler: Settler;
   readonly runner: Runner;
   readonly supervision: Supervision;
@@ -176,6 +179,7 @@ export class Dispatcher {
     const type = core.types.get(entry.type);
     if (type === undefined || !isSupported(entry, type)) return;
     const now = core.clock.now();
+    if (isHeldForBudget(entry, now)) return;
     const mail = entry.mailbox.take(now, core.limits.ageingMs);
     if (mail === undefined) return;
     try {
@@ -226,6 +230,11 @@ export class Dispatcher {
       const error = new AosError("CHAIN_CUT", `chain ${envelope.chain} had ${core.limits.chainTurns} turns`, { details: { chain: envelope.chain } });
       core.report({ event: "chain.cut", agent: entry.address, chain: envelope.chain, why: error.message });
       settler.consume(entry, mail, { outcome: "dead", note: error.message, error, revision: type.revision });
+      return false;
+    }
+    const spent = this.#parts.chains.take(entry, type, "turns", envelope.chain);
+    if (spent !== undefined) {
+      settler.consume(entry, mail, { outcome: "dead", note: spent.message, error: spent, revision: type.revision });
       return false;
     }
     if (mail.value === undefined) {

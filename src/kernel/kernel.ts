@@ -1,14 +1,16 @@
-import { DEFAULT_TENANT, formatAddress, parseAddress, shortAddress } from "./address.ts";
+import { fullAddress, shortAddress } from "./address.ts";
 import { Agenda } from "./time/agenda.ts";
 import type { AgentInfo, AgentSelection, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
 import type { Attempt, ParkCondition } from "./turn/attempt.ts";
 import { BREAKER_POLICY, Breakers } from "./effects/breakers.ts";
+import { notBefore } from "./clock.ts";
 import { Committer } from "./store/committer.ts";
 import type { ContextParts } from "./turn/context.ts";
 import { type Core, Numbers, type Platform } from "./core.ts";
+import { ChainBudget } from "./effects/chain-budget.ts";
 import { Counters } from "./effects/counters.ts";
-import { canRun } from "./agents/dependencies.ts";
 import { DedupeIndex } from "./mail/dedupe.ts";
+import { Dependencies } from "./agents/dependencies.ts";
 import { Directory } from "./agents/directory.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { AgentEntry } from "./agents/entry.ts";
@@ -53,12 +55,12 @@ export interface KernelOptions {
   readonly commandWaitMs: number;
 }
 
-
 /** The kernel: it wires its parts and answers for them. */
 export class Kernel implements KernelApi {
   readonly #core: Core;
   readonly #options: KernelOptions;
   readonly #directory: Directory;
+  readonly #dependencies: Dependencies;
   readonly #dedupe: DedupeIndex;
   readonly #intake: Intake;
   readonly #agenda: Agenda;
@@ -94,9 +96,7 @@ export class Kernel implements KernelApi {
   private constructor(platform: Platform, options: KernelOptions, opened: Awaited<ReturnType<Store["open"]>>) {
     this.#options = options;
     const { limits, store } = platform;
-    const source = platform.clock;
-    // Time never goes behind what is stored, even where the machine's clock does.
-    const clock = { now: () => Math.max(source.now(), opened.lastAt), monotonic: () => source.monotonic(), at: source.at.bind(source), soon: source.soon.bind(source) };
+    const clock = notBefore(platform.clock, opened.lastAt);
     const types = new TypeRegistry(platform.hasher, platform.calendar, options.codeVersion);
     const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#upkeep.failed(error), onCommit: (units) => this.#tally.committed(units) });
     const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) => committer.write(commit));
@@ -116,14 +116,16 @@ export class Kernel implements KernelApi {
     this.#intake = new Intake(core, this.#directory, this.#dedupe, wake);
     this.#agenda = new Agenda(core, this.#directory, wakeNo);
     this.#routing = new Routing(core);
-    this.gate = new Gate(core, counters, new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state })));
-    const spawner = new Spawner(core, this.#directory, this.#agenda);
+    const chains = new ChainBudget(core);
+    this.gate = new Gate(core, counters, chains, new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state })));
+    this.#dependencies = new Dependencies(core, this.#directory, wakeNo);
+    const spawner = new Spawner(core, this.#directory, this.#agenda, () => this.#dependencies.changed());
     this.#replies = new Replies(core, this.#intake);
     this.#letters = new Letters(core, this.#directory, wakeNo);
-    this.#lifecycle = new Lifecycle(core, this.#directory, spawner, { ready: wake, dead: (mail, reply) => this.#cleared(mail, reply) });
+    this.#lifecycle = new Lifecycle(core, this.#directory, spawner, this.#dependencies, { ready: wake, dead: (mail, reply) => this.#cleared(mail, reply) });
     this.#supervision = new Supervision(core, (entry, to, reason) => this.#escalate(entry, to, reason));
     this.#desk = new ScheduleDesk(core, this.#directory, this.#agenda);
-    this.#reader = new Reader(core, this.#directory, options.node);
+    this.#reader = new Reader(core, this.#directory, this.#dependencies, options.node);
     const delayed = (dueAt: number): void => this.#agenda.expect(dueAt);
     const told: Told = { ready: wakeNo, delayed, debounce: (no, address, envelope) => this.#desk.debounce(no, address, envelope) };
     this.#publisher = new Publisher(core, this.#routing, this.#directory, told);
@@ -145,8 +147,8 @@ export class Kernel implements KernelApi {
     runner.onAborted = (attempt, error) => this.#aborted(attempt, error);
     this.#liveness = new Liveness(core, () => this.#dispatcher.inFlight);
     this.#dispatcher.connect({
-      core, directory: this.#directory, counters, settler: this.#settler, runner, supervision: this.#supervision,
-      isSupported: (entry, type) => canRun(entry, type, this.#directory, types),
+      core, directory: this.#directory, counters, chains, settler: this.#settler, runner, supervision: this.#supervision,
+      isSupported: (entry, type) => this.#dependencies.isSupported(entry, type),
       onStart: () => this.#liveness.watch(),
     });
     this.#wasClean = opened.wasClean;
@@ -217,7 +219,7 @@ export class Kernel implements KernelApi {
   }
 
   async move(address: string, move: Move, options?: { readonly reason?: string; readonly by?: string }): Promise<AgentInfo> {
-    const entry = await this.#lifecycle.move(full(address), move, options);
+    const entry = await this.#lifecycle.move(fullAddress(address), move, options);
     return this.#reader.agent(entry.address);
   }
 
@@ -242,18 +244,18 @@ export class Kernel implements KernelApi {
   /** Subscribes an agent to a topic pattern; `*` as event takes all, wrapped. Asking again changes nothing. */
   async subscribe(address: string, pattern: string, event: string, where?: Readonly<Record<string, string | number | boolean | null>>): Promise<void> {
     checkPattern(pattern);
-    const entry = await this.#reader.entry(full(address));
+    const entry = await this.#reader.entry(fullAddress(address));
     const filter = where === undefined ? undefined : JSON.stringify(where);
     await this.#core.committer.write({ unsubscribe: [{ agent: entry.no, pattern }], subscribe: [{ tenant: entry.tenant, pattern, agent: entry.no, event, filter }] });
   }
 
   async unsubscribe(address: string, pattern: string): Promise<void> {
-    const entry = await this.#reader.entry(full(address));
+    const entry = await this.#reader.entry(fullAddress(address));
     await this.#core.committer.write({ unsubscribe: [{ agent: entry.no, pattern }] });
   }
 
   command(arrival: Omit<Arrival, "kind">, waitMs: number = this.#options.commandWaitMs): Promise<CommandResult> {
-    return this.#replies.command({ ...arrival, target: full(arrival.target) }, waitMs);
+    return this.#replies.command({ ...arrival, target: fullAddress(arrival.target) }, waitMs);
   }
 
   reply(id: string): Promise<{ readonly output: unknown } | undefined> {
@@ -261,12 +263,12 @@ export class Kernel implements KernelApi {
   }
 
   async query(address: string, name: string, input: unknown): Promise<unknown> {
-    const entry = await this.#reader.entry(full(address));
+    const entry = await this.#reader.entry(fullAddress(address));
     return runQuery(this.#lifecycle.typeOf(entry.type), entry, name, input);
   }
 
   wake(address: string): Promise<Ack> {
-    return this.accept({ target: full(address), kind: "wake", name: "wake", source: "operator" });
+    return this.accept({ target: fullAddress(address), kind: "wake", name: "wake", source: "operator" });
   }
 
   outcome(id: string, timeoutMs: number): Promise<TurnRecord | undefined> {
@@ -278,21 +280,21 @@ export class Kernel implements KernelApi {
   }
 
   agent(address: string): Promise<AgentInfo> {
-    return this.#reader.agent(full(address));
+    return this.#reader.agent(fullAddress(address));
   }
 
   async state(address: string): Promise<{ readonly state: unknown; readonly version: number; readonly turn: number }> {
-    const entry = await this.#reader.entry(full(address));
+    const entry = await this.#reader.entry(fullAddress(address));
     const type = this.#core.types.get(entry.type);
     return { state: readState(type, entry), version: type?.contract.state.version ?? entry.durableVersion, turn: entry.turn };
   }
 
   journal(address: string, after = 0, limit = 100): Promise<readonly TurnRecord[]> {
-    return this.#reader.journal(full(address), after, limit);
+    return this.#reader.journal(fullAddress(address), after, limit);
   }
 
   stream(options: { readonly after?: number | undefined; readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly signal: AbortSignal }): AsyncIterable<TurnRecord> {
-    return this.#feed.follow({ ...options, agent: options.agent === undefined ? undefined : full(options.agent) });
+    return this.#feed.follow({ ...options, agent: options.agent === undefined ? undefined : fullAddress(options.agent) });
   }
 
   lastRecord(): number {
@@ -305,7 +307,7 @@ export class Kernel implements KernelApi {
   }
 
   mailbox(address: string): Promise<readonly MailInfo[]> {
-    return this.#reader.mailbox(full(address));
+    return this.#reader.mailbox(fullAddress(address));
   }
 
   deadLetters(filter: { readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly reason?: string | undefined }, page: { readonly cursor?: string | undefined; readonly limit?: number | undefined } = {}): Promise<Page<DeadLetterInfo>> {
@@ -334,7 +336,7 @@ export class Kernel implements KernelApi {
   }
 
   async effects(filter: { readonly state?: EffectState | undefined; readonly agent?: string | undefined; readonly limit?: number | undefined }): Promise<readonly EffectInfo[]> {
-    const agent = filter.agent === undefined ? undefined : (await this.#reader.entry(full(filter.agent))).no;
+    const agent = filter.agent === undefined ? undefined : (await this.#reader.entry(fullAddress(filter.agent))).no;
     const rows = await this.#core.store.listEffects({ state: filter.state, agent, limit: filter.limit ?? 100 });
     return Promise.all(rows.map((row) => this.#letters.effectInfo(row)));
   }
@@ -349,16 +351,16 @@ export class Kernel implements KernelApi {
   }
 
   schedules(address?: string): Promise<readonly ScheduleInfo[]> {
-    return this.#desk.list(address === undefined ? undefined : full(address));
+    return this.#desk.list(address === undefined ? undefined : fullAddress(address));
   }
 
   previewSchedule(address: string, name: string, count: number): Promise<readonly number[]> {
-    return this.#desk.preview(full(address), name, count);
+    return this.#desk.preview(fullAddress(address), name, count);
   }
 
   async runSchedule(address: string, name: string): Promise<Ack> {
-    await this.#desk.spec(full(address), name);
-    return this.accept({ target: full(address), kind: "schedule", name, source: "operator" });
+    await this.#desk.spec(fullAddress(address), name);
+    return this.accept({ target: fullAddress(address), kind: "schedule", name, source: "operator" });
   }
 
   types(): readonly { readonly name: string; readonly revision: string; readonly contract: Readonly<Record<string, unknown>> }[] {
@@ -420,6 +422,7 @@ export class Kernel implements KernelApi {
   }
 
   async #rescan(): Promise<void> {
+    this.#dependencies.changed();
     for (const no of await this.#core.store.readyAgents()) this.#dispatcher.wakeNo(no);
     this.#agenda.refresh();
   }
@@ -466,12 +469,6 @@ export class Kernel implements KernelApi {
     await this.#dispatcher.writeVerdict(entry, verdict);
   }
 }
-
-function full(address: string): string {
-  const { tenant, type, id } = parseAddress(address, DEFAULT_TENANT);
-  return formatAddress(type, id, tenant);
-}
-
 
 /** Mail that waits is found again by its key: it has no journal row yet. */
 function rememberKey(dedupe: DedupeIndex, mail: Mail): void {

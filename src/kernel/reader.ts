@@ -1,11 +1,12 @@
 import type { AgentInfo, AgentSelection, DeadLetterInfo, MailInfo, Page } from "./api.ts";
 import type { Core } from "./core.ts";
+import type { Dependencies } from "./agents/dependencies.ts";
 import type { Directory } from "./agents/directory.ts";
 import type { AgentEntry } from "./agents/entry.ts";
-import { formatAddress, parseAddress } from "./address.ts";
+import { formatAddress, parseAddress, typeOf } from "./address.ts";
 import { AosError } from "./errors.ts";
 import { readRecord, type TurnRecord } from "./turn/record.ts";
-import type { AgentListing, DeadRow } from "./store/store.ts";
+import type { AgentListing, DeadRow, MaybePromise } from "./store/store.ts";
 import { agentInfo, mailInfo } from "./agents/views.ts";
 
 const LIMIT = 100;
@@ -15,11 +16,13 @@ const LIMIT_MAX = 1_000;
 export class Reader {
   readonly #core: Core;
   readonly #directory: Directory;
+  readonly #dependencies: Dependencies;
   readonly #node: string;
 
-  constructor(core: Core, directory: Directory, node: string) {
+  constructor(core: Core, directory: Directory, dependencies: Dependencies, node: string) {
     this.#core = core;
     this.#directory = directory;
+    this.#dependencies = dependencies;
     this.#node = node;
   }
 
@@ -40,7 +43,8 @@ export class Reader {
       const rows: readonly AgentListing[] = await this.#core.store.agents({ tenant: selection.tenant, type: selection.type, status, after, limit });
       for (const row of rows) {
         after = row.address;
-        const info = this.#info(row);
+        const told = this.#info(row);
+        const info = told instanceof Promise ? await told : told;
         if (state === undefined || info.state === state) items.push(info);
         if (items.length === limit) return { items, next: after };
       }
@@ -96,10 +100,19 @@ export class Reader {
     return (await this.entry(formatAddress(type, id, tenant))).no;
   }
 
-  #info(row: AgentListing): AgentInfo {
+  #info(row: AgentListing): MaybePromise<AgentInfo> {
+    const type = row.status === "initialized" ? this.#core.types.get(typeOf(row.address)) : undefined;
+    const waitsFor = type === undefined ? undefined : this.#dependencies.reason(row.address, type);
+    return waitsFor instanceof Promise ? waitsFor.then((reason) => this.#told(row, reason)) : this.#told(row, waitsFor);
+  }
+
+  #told(row: AgentListing, waitsFor: string | undefined): AgentInfo {
     const entry = this.#directory.cachedNo(row.no);
-    const isBusy = entry !== undefined && (entry.attempt !== undefined || entry.isQueued || entry.mailbox.ready > 0);
-    return agentInfo(row, this.#core.types, isBusy, this.#node);
+    const isHeld = waitsFor !== undefined || (entry?.heldUntil ?? 0) > this.#core.clock.now();
+    // Mail that waits for a dependency or the budget keeps nobody busy.
+    const isBusy = entry !== undefined && (entry.attempt !== undefined || (!isHeld && (entry.isQueued || entry.mailbox.ready > 0)));
+    const info = agentInfo(row, this.#core.types, isBusy, this.#node);
+    return waitsFor === undefined ? info : { ...info, reason: waitsFor };
   }
 }
 

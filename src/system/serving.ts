@@ -152,6 +152,7 @@ function report(log: Log, event: KernelEvent): void {
       return;
     case "store.recovered":
     case "agent.moved":
+    case "budget.spent":
     case "breaker":
       log.info(name, fields);
   }

@@ -8,7 +8,7 @@ import { notFound } from "../failure.ts";
 import { type Io, writeJson } from "../io.ts";
 import { commonOf } from "../program.ts";
 import type { Reader } from "../reader.ts";
-import { table } from "../table.ts";
+import { type Column, table } from "../table.ts";
 import { relative, size } from "../time.ts";
 
 interface PsOptions {
@@ -144,6 +144,8 @@ async function ps({ type, state }: PsOptions, common: Common, io: Io): Promise<v
   for (const line of psTable(agents, io.now)) io.out(line);
 }
 
+const why: Column<Agent> = ["REASON", ({ reason }) => reason];
+
 /** The process list for people. */
 export function psTable(agents: readonly Agent[], now: number): readonly string[] {
   return table(agents, [
@@ -155,6 +157,8 @@ export function psTable(agents: readonly Agent[], now: number): readonly string[
     ["NEXT-WAKE", ({ nextWakeAt }) => relative(nextWakeAt, now)],
     ["REVISION", ({ revision }) => revision],
     ["NODE", ({ node }) => node],
+    // Most fleets have nobody who is held: then there is nothing to explain.
+    ...(agents.some(({ reason }) => reason !== undefined) ? [why] : []),
   ]);
 }
 

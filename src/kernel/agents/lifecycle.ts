@@ -1,6 +1,7 @@
 import { DEFAULT_TENANT, formatAddress } from "../address.ts";
 import type { AgentInfo, Move, Page, Registration } from "../api.ts";
 import type { Core } from "../core.ts";
+import type { Dependencies } from "./dependencies.ts";
 import { type Directory, readMail } from "./directory.ts";
 import type { AgentEntry } from "./entry.ts";
 import { AosError } from "../errors.ts";
@@ -31,13 +32,21 @@ export class Lifecycle {
   readonly #core: Core;
   readonly #directory: Directory;
   readonly #spawner: Spawner;
+  readonly #dependencies: Dependencies;
   readonly #ready: (entry: AgentEntry) => void;
   readonly #dead: (mail: Mail, reply: ReplyRow | undefined) => void;
 
-  constructor(core: Core, directory: Directory, spawner: Spawner, told: { readonly ready: (entry: AgentEntry) => void; readonly dead: (mail: Mail, reply: ReplyRow | undefined) => void }) {
+  constructor(
+    core: Core,
+    directory: Directory,
+    spawner: Spawner,
+    dependencies: Dependencies,
+    told: { readonly ready: (entry: AgentEntry) => void; readonly dead: (mail: Mail, reply: ReplyRow | undefined) => void },
+  ) {
     this.#core = core;
     this.#directory = directory;
     this.#spawner = spawner;
+    this.#dependencies = dependencies;
     this.#ready = told.ready;
     this.#dead = told.dead;
   }
@@ -50,8 +59,10 @@ export class Lifecycle {
     throw new AosError("TYPE_UNKNOWN", `no code is loaded for type "${name.slice(0, 80)}"; loaded: ${known.join(", ") || "none"}`, { details: { type: name, loaded: known } });
   }
 
+  /** @throws AosError DEPENDENCY_INVALID, and what the parts of a registration are refused with. */
   async register(name: string, registration: Registration): Promise<{ readonly address: string; readonly created: boolean }> {
     const type = this.typeOf(name);
+    await this.#dependencies.check(type);
     const address = formatAddress(name, registration.id, registration.tenant ?? DEFAULT_TENANT);
     const config = await this.#spawner.checkConfig(type, registration.config);
     await this.#spawner.prepare(type);
@@ -86,6 +97,7 @@ export class Lifecycle {
   async registerMany(name: string, registrations: readonly Registration[], progress?: (done: number) => void): Promise<{ readonly created: number; readonly existing: number }> {
     const type = this.typeOf(name);
     if (registrations.length > BULK_MAX) throw new AosError("LIMIT_EXCEEDED", `at most ${BULK_MAX} agents are registered at once`);
+    await this.#dependencies.check(type);
     await this.#spawner.prepare(type);
     // All are checked before any is created.
     const births: Birth[] = [];
@@ -137,7 +149,10 @@ export class Lifecycle {
     await this.#move(entry, { status: to, meta: entry.meta, note: `${was} → ${to}${options.reason === undefined ? "" : `: ${options.reason}`}`, by: options.by, isEnd: to === "terminated" });
     this.#core.report({ event: "agent.moved", agent: address, from: was, to });
     if (to === "terminated") await this.#clear(entry);
-    if (to === "initialized") this.#ready(entry);
+    if (to === "initialized") {
+      this.#ready(entry);
+      this.#dependencies.changed();
+    }
     return entry;
   }
 

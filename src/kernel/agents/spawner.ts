@@ -28,12 +28,15 @@ export class Spawner {
   readonly #directory: Directory;
   readonly #agenda: Agenda;
   readonly #initial = new Map<LoadedType, string>();
+  /** Told that agents exist that did not before. */
+  readonly #onCreated: () => void;
   #written = new Map<number, { readonly row: AgentRow; readonly journal: JournalWrite }>();
 
-  constructor(core: Core, directory: Directory, agenda: Agenda) {
+  constructor(core: Core, directory: Directory, agenda: Agenda, onCreated: () => void) {
     this.#core = core;
     this.#directory = directory;
     this.#agenda = agenda;
+    this.#onCreated = onCreated;
   }
 
   /** Checks a configuration against the contract. @throws AosError PAYLOAD_INVALID. */
@@ -79,6 +82,7 @@ export class Spawner {
       this.#core.published([written.journal], address);
     }
     this.#agenda.refresh();
+    this.#onCreated();
   }
 
   /** After the commit of many: they stay out of memory until something is for them. */
@@ -89,6 +93,7 @@ export class Spawner {
       if (written !== undefined) this.#core.published([written.journal], address);
     }
     this.#agenda.refresh();
+    this.#onCreated();
   }
 
   failed(births: readonly { readonly no: number }[]): void {

@@ -2,6 +2,7 @@ import type { Contract } from "../contract/contract.ts";
 import type { CommandType, EffectType, EventType, QueryType } from "../contract/messages.ts";
 import type { Calendar } from "../time/calendar.ts";
 import { checkContract } from "../contract/check.ts";
+import { checkAcyclic } from "./dependency-graph.ts";
 import type { Hasher } from "../clock.ts";
 import { AosError } from "../errors.ts";
 import { canonicalJson } from "../json.ts";
@@ -55,7 +56,8 @@ export class TypeRegistry {
   /**
    * Loads a type: one frozen object of the class handles for all agents of the type.
    * Loading the same class again changes nothing.
-   * @throws AosError CONTRACT_INVALID where the contract or a handler is missing or another class has the name.
+   * @throws AosError CONTRACT_INVALID where the contract or a handler is missing or another class has the name;
+   * DEPENDENCY_INVALID where its dependencies close a cycle.
    */
   load(agent: LoadableAgent): LoadedType {
     const { contract } = agent;
@@ -68,6 +70,7 @@ export class TypeRegistry {
       throw new AosError("CONTRACT_INVALID", `another class is loaded as type ${contract.type}`);
     }
     checkContract(contract);
+    checkAcyclic(contract, (type) => this.#types.get(type)?.contract);
     for (const spec of Object.values(contract.schedules ?? {})) validateSchedule(spec, this.#calendar);
     if (contract.retry !== undefined) checkRetryPolicy(contract.retry);
     const loaded = this.#prepare(contract, instanceHandlers(agent));

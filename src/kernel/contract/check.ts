@@ -1,9 +1,10 @@
 import { parseAddress, TYPE_PATTERN } from "../address.ts";
 import { parseDuration } from "../time/duration.ts";
 import { AosError } from "../errors.ts";
-import type { Contract } from "./contract.ts";
+import type { Contract, Period } from "./contract.ts";
 
 const MEMBER_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+const PERIODS: ReadonlySet<string> = new Set<Period>(["turn", "chain", "minute", "hour", "day", "month"]);
 
 function refuse(contract: { readonly type?: unknown }, message: string): never {
   throw new AosError("CONTRACT_INVALID", `contract ${String(contract.type)}: ${message}`, {
@@ -54,6 +55,7 @@ export function checkContract(contract: Contract): void {
   }
   for (const [quantity, periods] of Object.entries(contract.budget ?? {})) {
     for (const [period, limit] of Object.entries(periods)) {
+      if (!PERIODS.has(period)) refuse(contract, `budget.${quantity}.${period}: a period is one of ${[...PERIODS].join(", ")}`);
       if (typeof limit !== "number" || !(limit >= 0)) refuse(contract, `budget.${quantity}.${period} is not a number from 0`);
     }
   }

@@ -6,7 +6,11 @@ import type { StandardSchema } from "./schema.ts";
 /** The periods that a counter may be limited by. */
 export type Period = "turn" | "chain" | "minute" | "hour" | "day" | "month";
 
-/** Limits by quantity and period, such as `{ wakes: { hour: 12 } }`. */
+/**
+ * Limits by quantity and period, such as `{ wakes: { hour: 12 } }`. Quantities of the kernel: `turns`, `wakes`, `effects`.
+ * A calendar period that is spent holds the agent until it ends (UTC), with one notice; `effects.turn` throws EFFECT_LIMIT,
+ * `turns.chain` and `effects.chain` cut the chain (CHAIN_CUT).
+ */
 export type Budget = Readonly<Record<string, Readonly<Partial<Record<Period, number>>>>>;
 
 /** What happens to an agent that fails more often than its restart intensity allows (OTP's term). */
@@ -18,7 +22,10 @@ export interface Supervision {
   readonly then?: "quarantine" | "pause" | "dead-letter";
   /** `type/id` of the agent that is told (`aos.agent.failed`). */
   readonly escalate?: string;
-  /** Agents (`type/id`) that must be able to run before this one does. */
+  /**
+   * Agents (`type/id`) that must be able to run before this one does: while one is paused, quarantined, terminated, not
+   * registered or without code, or itself waits, this one's mail waits. A cycle or an unknown type is refused.
+   */
   readonly dependsOn?: readonly string[];
 }
 

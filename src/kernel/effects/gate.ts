@@ -4,6 +4,7 @@ import { type Caller, checked, runEffect } from "./effect-call.ts";
 import type { EffectType } from "../contract/messages.ts";
 import { validate } from "../contract/schema.ts";
 import type { Core } from "../core.ts";
+import type { ChainBudget } from "./chain-budget.ts";
 import type { Counters } from "./counters.ts";
 import { AosError, type AosErrorCode, ERROR_CODES, toAosError } from "../errors.ts";
 import { canonicalJson, toJson } from "../json.ts";
@@ -42,14 +43,16 @@ interface Call {
 export class Gate {
   readonly #core: Core;
   readonly #counters: Counters;
+  readonly #chains: ChainBudget;
   readonly breakers: Breakers;
   readonly guards: Guard[] = [];
   /** Told when the outcome of a call arrives after its attempt has ended. */
   onLate: (row: EffectRow) => void = () => undefined;
 
-  constructor(core: Core, counters: Counters, breakers: Breakers) {
+  constructor(core: Core, counters: Counters, chains: ChainBudget, breakers: Breakers) {
     this.#core = core;
     this.#counters = counters;
+    this.#chains = chains;
     this.breakers = breakers;
   }
 
@@ -61,10 +64,9 @@ export class Gate {
         details: { effect: type.name },
       });
     }
-    if (attempt.effects.length >= this.#core.limits.effectsPerTurn) {
-      throw new AosError("EFFECT_LIMIT", `a turn may call ${this.#core.limits.effectsPerTurn} effects`);
-    }
     const call = await this.#prepare(attempt, type, raw);
+    const limit = Math.min(this.#core.limits.effectsPerTurn, attempt.type.contract.budget?.["effects"]?.turn ?? Infinity);
+    if (++attempt.effectCalls > limit) throw new AosError("EFFECT_LIMIT", `a turn of type ${attempt.type.name} may call ${limit} effects`, { details: { limit } });
     const known = await this.#memo(attempt, call);
     if (known !== undefined && (known.state === "done" || known.state === "failed")) {
       this.#note(call, `memo:${known.state}`);
@@ -75,6 +77,8 @@ export class Gate {
       const verdict = guard({ agent: attempt.entry.address, envelope: attempt.mail.envelope.id, effect: type, input: call.input, key: call.key });
       if (verdict !== undefined) await verdict;
     }
+    const spent = this.#chains.take(attempt.entry, attempt.type, "effects", attempt.mail.envelope.chain);
+    if (spent !== undefined) throw spent;
     const blocked = this.#counters.blockedUntil(attempt.entry, "effects", attempt.now);
     if (blocked !== undefined) this.park(attempt, { kind: "budget", on: "effects", until: blocked });
     return this.#perform(call, known);

@@ -78,6 +78,8 @@ export class Attempt implements RunningAttempt {
   memo: Map<string, EffectRow> | undefined;
   #occurrences: Map<string, number> | undefined;
   draws = 0;
+  /** Effects that were called so far, answered or not. */
+  effectCalls = 0;
   cuts = 0;
   parked: ParkCondition | undefined;
   /** Monotonic ms of the last sign of progress. */

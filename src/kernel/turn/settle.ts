@@ -1,6 +1,7 @@
 import { type Attempt, type ParkCondition, ParkSignal } from "./attempt.ts";
 import type { Core } from "../core.ts";
 import type { Counters } from "../effects/counters.ts";
+import { holdForBudget } from "../effects/budget-hold.ts";
 import { encodeDelta } from "./delta.ts";
 import type { DedupeIndex } from "../mail/dedupe.ts";
 import type { Directory } from "../agents/directory.ts";
@@ -125,6 +126,7 @@ export class Settler {
     attempt.end();
     const { entry, mail } = attempt;
     if (entry.attempt === attempt) entry.attempt = undefined;
+    holdForBudget(this.#parts.core, entry, condition);
     const now = this.#parts.core.clock.now();
     const text = JSON.stringify(condition);
     const body = this.#body(mail, { outcome: "parked", note: text, revision: attempt.type.revision, attempt });
