@@ -59,7 +59,7 @@ export class DedupeIndex {
 
   /** The mail that came under a key within the window. */
   find(entry: AgentEntry, hash: string, now: number): MaybePromise<Seen | undefined> {
-    const recent = this.#recent(hash);
+    const recent = this.#recent(hash, now);
     if (recent !== undefined) return recent;
     if (entry.filterGeneration !== this.#filter.generation) {
       const chunks = this.#store.dedupeChunks(entry.no);
@@ -72,12 +72,19 @@ export class DedupeIndex {
   }
 
   /** A key that belongs to no single agent. */
-  findShared(hash: string): MaybePromise<Seen | undefined> {
-    return this.#recent(hash) ?? this.#store.dedupe(hash);
+  findShared(hash: string, now: number): MaybePromise<Seen | undefined> {
+    const recent = this.#recent(hash, now);
+    if (recent !== undefined) return recent;
+    const row = this.#store.dedupe(hash);
+    return row instanceof Promise ? row.then((read) => this.#current(read, now)) : this.#current(row, now);
   }
 
-  #recent(hash: string): Seen | undefined {
-    return this.#young.keys.get(hash) ?? this.#sealed?.keys.get(hash);
+  #recent(hash: string, now: number): Seen | undefined {
+    return this.#current(this.#young.keys.get(hash) ?? this.#sealed?.keys.get(hash), now);
+  }
+
+  #current(seen: Seen | undefined, now: number): Seen | undefined {
+    return seen === undefined || (seen.durable === undefined && seen.at < now - this.#windowMs) ? undefined : seen;
   }
 
   add(row: DedupeRow, durable?: Promise<unknown>): void {

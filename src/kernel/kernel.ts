@@ -49,6 +49,8 @@ export interface KernelOptions {
   /** Agents that blocked the event loop until the process was ended, since the last start. */
   readonly blamed?: readonly number[] | undefined;
   readonly commandWaitMs: number;
+  /** The model that agents think with, as `provider:model`. */
+  readonly model?: string | undefined;
 }
 
 const STORE_RETRY_MS = 1_000;
@@ -138,6 +140,7 @@ export class Kernel implements KernelApi {
     const context: ContextParts = {
       core, directory: this.#directory, gate: this.gate, routing: this.#routing,
       ask: (attempt, target, name, input, timeoutMs) => this.#replies.ask(attempt, target, name, input, timeoutMs ?? limits.askDeadlineMs),
+      model: options.model,
       plannedAt: (entry, schedule) => this.#desk.plannedAt(entry, schedule),
     };
     const runner = new Runner(context, this.#settler, (attempt) => this.#dispatcher.ended(attempt), options.watch ?? (() => undefined));
@@ -512,7 +515,9 @@ export class Kernel implements KernelApi {
     this.#housekeeping = clock.at(clock.now() + HOUSEKEEPING_MS, () => {
       const now = clock.now();
       const prune = async (): Promise<void> => {
-        const isMore = await store.prune({ now, journalBefore: now - limits.journalMs, repliesBefore: now - limits.replyMs, dedupeBefore: now - limits.dedupeMs }, PRUNE_ROWS);
+        const { journalBytes, dedupePerAgent } = limits;
+        const kept = { now, journalBefore: now - limits.journalMs, repliesBefore: now - limits.replyMs, dedupeBefore: now - limits.dedupeMs, journalBytes, dedupePerAgent };
+        const isMore = await store.prune(kept, PRUNE_ROWS);
         if (isMore && !this.#intake.isClosed) clock.at(clock.now() + 50, () => void prune().catch(() => undefined));
       };
       void prune().catch(() => undefined);

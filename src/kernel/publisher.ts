@@ -35,7 +35,7 @@ export class Publisher {
     const digest = digest53(`${arrival.name}\n${text}`);
     const id = this.#core.entropy.uuid();
     if (hash !== undefined) {
-      const seen = await this.#dedupe.findShared(hash);
+      const seen = await this.#dedupe.findShared(hash, this.#core.clock.now());
       if (seen !== undefined) {
         if (seen.digest !== digest) throw new AosError("IDEMPOTENCY_CONFLICT", "the key was used before with another payload", { details: { id: seen.id } });
         await seen.durable;

@@ -297,4 +297,8 @@ export interface Retention {
   readonly journalBefore: number;
   readonly repliesBefore: number;
   readonly dedupeBefore: number;
+  /** UTF-8 bytes of journal that one agent keeps: older rows go, but for the newest and those that carry dedupe keys still in force. */
+  readonly journalBytes: number;
+  /** An agent's newest rows that may carry such keys. */
+  readonly dedupePerAgent: number;
 }

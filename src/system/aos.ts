@@ -247,6 +247,7 @@ export class AgentOperatingSystem {
           watch: watchdog?.watch,
           blamed: blamed === undefined ? [] : [blamed],
           commandWaitMs: settings.get("command.waitMs"),
+          model: settings.get("models.default"),
         },
       );
       const handlers = new Map<string, TopicHandler>();

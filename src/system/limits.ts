@@ -35,6 +35,7 @@ export function limitsOf(config: AosSettings): Limits {
     commitBatch: config.get("commit.maxBatch"),
     dedupeMs: config.get("dedupe.hours") * HOUR_MS,
     dedupePerAgent: config.get("dedupe.perAgent"),
+    journalBytes: config.get("journal.bytesPerAgent"),
     journalMs: config.get("journal.days") * DAY_MS,
     replyMs: config.get("command.replyHours") * HOUR_MS,
   };

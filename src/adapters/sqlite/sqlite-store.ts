@@ -250,8 +250,9 @@ export class SqliteStore implements Store {
         const moreJournal = journal.prune(retention.journalBefore, limit);
         const moreReplies = replies.prune(retention.repliesBefore, limit) === limit;
         dedupe.prune(retention.dedupeBefore);
+        const moreTrimmed = journal.trim(retention, limit);
         const moreChunks = chunks.prune(retention.dedupeBefore, limit);
-        return moreJournal || moreReplies || moreChunks;
+        return moreJournal || moreTrimmed || moreReplies || moreChunks;
       });
     } catch (thrown) {
       if (isDiskFault(thrown)) this.#isDoubtful = true;
