@@ -48,7 +48,7 @@ export async function openServing({ boot, agents, write }: ServingOptions): Prom
   const settings = await loadSettings({ runtime, file: configFile });
   const log = createLogger({ level: settings.get("log.level"), format: settings.get("log.format"), write, clock: { now: () => Date.now() } });
   for (const key of UNUSED) {
-    if (settings.source(key) !== "default") log.warn("a setting is held for an adapter that is not part of this version; nothing uses it", { key });
+    if (settings.source(key) !== "default") log.warn("a setting is held for an adapter that is not part of this version; nothing uses it", { setting: key });
   }
   const files: AgentsFile[] = [];
   for (const path of agents) files.push(await loadAgentsFile(path));

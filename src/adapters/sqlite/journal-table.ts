@@ -117,7 +117,11 @@ export class JournalTable {
    * agents remain to be looked at.
    */
   trim(retention: Retention, limit: number): boolean {
-    const agents = all<{ readonly no: number; readonly head: number }>(this.#agents, this.#trimmed, limit);
+    const agents = all<{ readonly no: number; readonly head: number }>(
+      this.#agents,
+      this.#trimmed,
+      limit,
+    );
     let looked = 0;
     for (const { no, head } of agents) {
       looked += this.#trimOne(head, retention);
