@@ -18,7 +18,7 @@ export const Grow = event("grow", z.object({ length: z.number() }));
 /** Does nothing. */
 export const Hush = event("hush", z.object({}));
 /** Throws. */
-export const Fail = event("fail", z.object({}));
+export const Fail = event("fail", z.object({ why: z.string().optional() }));
 /** Ends only when it is aborted. */
 export const Hang = event("hang", z.object({}));
 /** Tells itself so often to note something. */
@@ -65,8 +65,8 @@ export class Probe extends PurposeDrivenAgent.define({
     note: (ctx, { data }) => void ctx.state.notes.push(data.text),
     grow: (ctx, { data }) => void ctx.state.notes.push("x".repeat(data.length)),
     hush: () => undefined,
-    fail: () => {
-      throw new Error("as asked");
+    fail: (_ctx, { data }) => {
+      throw new Error(data.why ?? "as asked");
     },
     hang: async (ctx) => {
       await new Promise((resolve) => {
