@@ -9,10 +9,17 @@ const EMPTY = Buffer.alloc(0);
  * Reads a whole body within its limits; one that says it is too large is refused before it is read.
  * @throws AosError BODY_TOO_LARGE, REQUEST_TIMEOUT, BODY_INVALID where the peer broke off.
  */
-export function readBody(request: IncomingMessage, response: ServerResponse, bytesMax: number, timeoutMs: number): Promise<Buffer> {
+export function readBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  bytesMax: number,
+  timeoutMs: number,
+): Promise<Buffer> {
   const length = request.headers["content-length"];
-  if (length === undefined ? request.headers["transfer-encoding"] === undefined : length === "0") return Promise.resolve(EMPTY);
-  if (length !== undefined && Number(length) > bytesMax) return Promise.reject(tooLarge(request, bytesMax));
+  if (length === undefined ? request.headers["transfer-encoding"] === undefined : length === "0")
+    return Promise.resolve(EMPTY);
+  if (length !== undefined && Number(length) > bytesMax)
+    return Promise.reject(tooLarge(request, bytesMax));
   if (request.headers.expect !== undefined) response.writeContinue();
   return new Promise((resolve, reject) => {
     let first: Buffer | undefined;
@@ -25,7 +32,11 @@ export function readBody(request: IncomingMessage, response: ServerResponse, byt
     };
     const timer = setTimeout(() => {
       linger(request, 0);
-      fail(new AosError("REQUEST_TIMEOUT", `the body did not arrive within ${timeoutMs} ms`, { details: { timeoutMs } }));
+      fail(
+        new AosError("REQUEST_TIMEOUT", `the body did not arrive within ${timeoutMs} ms`, {
+          details: { timeoutMs },
+        }),
+      );
     }, timeoutMs);
     const take = (chunk: Buffer): void => {
       size += chunk.length;
@@ -38,13 +49,17 @@ export function readBody(request: IncomingMessage, response: ServerResponse, byt
       clearTimeout(timer);
       resolve(chunks === undefined ? (first ?? EMPTY) : Buffer.concat(chunks, size));
     });
-    request.once("error", () => fail(new AosError("BODY_INVALID", "the connection broke off before the body had arrived")));
+    request.once("error", () =>
+      fail(new AosError("BODY_INVALID", "the connection broke off before the body had arrived")),
+    );
   });
 }
 
 function tooLarge(request: IncomingMessage, bytesMax: number): AosError {
   linger(request, LINGER_MS);
-  return new AosError("BODY_TOO_LARGE", `the body is larger than ${bytesMax} bytes`, { details: { bytesMax } });
+  return new AosError("BODY_TOO_LARGE", `the body is larger than ${bytesMax} bytes`, {
+    details: { bytesMax },
+  });
 }
 
 /** Discards what still comes for a while, so that the peer can read the answer; then ends the connection. */

@@ -14,10 +14,16 @@ interface Env {
 }
 
 /** Nobody: what a route without a credential sees. */
-const NOBODY: Caller = { principal: { id: "anonymous", tenant: "default", scopes: [], isFleet: false }, tenant: "default" };
+const NOBODY: Caller = {
+  principal: { id: "anonymous", tenant: "default", scopes: [], isFleet: false },
+  tenant: "default",
+};
 
 /** Registers the table's routes with the framework and answers its request listener. */
-export function serveRoutes(routes: readonly Route[], context: RouteContext): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+export function serveRoutes(
+  routes: readonly Route[],
+  context: RouteContext,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const app = new Hono<Env>();
   const verbs = new Set(routes.map(({ path }) => verbOf(path)?.verb));
   for (const row of routes) {
@@ -33,31 +39,71 @@ export function serveRoutes(routes: readonly Route[], context: RouteContext): (r
   }
   app.notFound((c) => {
     const allow = methodsAt(routes, c.req.path);
-    return fail(c, allow.length === 0 ? new AosError("NOT_FOUND", `there is nothing at ${c.req.path.slice(0, 200)}`) : notAllowed(c.req.method, allow), context);
+    return fail(
+      c,
+      allow.length === 0
+        ? new AosError("NOT_FOUND", `there is nothing at ${c.req.path.slice(0, 200)}`)
+        : notAllowed(c.req.method, allow),
+      context,
+    );
   });
   app.onError((thrown, c) => fail(c, thrown, context));
-  return getRequestListener(app.fetch as Parameters<typeof getRequestListener>[0], { overrideGlobalObjects: false });
+  return getRequestListener(app.fetch, { overrideGlobalObjects: false });
 }
 
 /** @throws AosError METHOD_NOT_ALLOWED where a path is in the table under other methods. */
-export function notAllowed(method: string, allow: readonly string[]): AosError {
-  return new AosError("METHOD_NOT_ALLOWED", `${method} is not possible here; ${allow.join(", ")} is`, { details: { allow: allow.join(", ") } });
+function notAllowed(method: string, allow: readonly string[]): AosError {
+  return new AosError(
+    "METHOD_NOT_ALLOWED",
+    `${method} is not possible here; ${allow.join(", ")} is`,
+    { details: { allow: allow.join(", ") } },
+  );
 }
 
-async function readCall(row: Route, c: Context<Env>, params: Readonly<Record<string, string>>, context: RouteContext): Promise<Call<never, never>> {
+async function readCall(
+  row: Route,
+  c: Context<Env>,
+  params: Readonly<Record<string, string>>,
+  context: RouteContext,
+): Promise<Call<never, never>> {
   const { incoming: request, outgoing: response } = c.env;
-  const caller = row.scope === undefined ? NOBODY : await admit(context.system.auth, request, row.scope);
-  const query = row.query === undefined ? undefined : await validate(row.query, Object.fromEntries(new URL(c.req.url).searchParams), "the query of the address");
+  const caller =
+    row.scope === undefined ? NOBODY : await admit(context.system.auth, request, row.scope);
+  const query =
+    row.query === undefined
+      ? undefined
+      : await validate(
+          row.query,
+          Object.fromEntries(new URL(c.req.url).searchParams),
+          "the query of the address",
+        );
   const body = row.body === undefined ? undefined : await readJson(row, request, response, context);
-  return { ...context, ...caller, params, query: query as never, body: body as never, request, response };
+  return {
+    ...context,
+    ...caller,
+    params,
+    query: query as never,
+    body: body as never,
+    request,
+    response,
+  };
 }
 
-async function readJson(row: Route, request: IncomingMessage, response: ServerResponse, { limits }: RouteContext): Promise<unknown> {
+async function readJson(
+  row: Route,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { limits }: RouteContext,
+): Promise<unknown> {
   const mediaType = mediaTypeOf(request.headers["content-type"]);
   const bytes = await readBody(request, response, limits.bodyBytes, limits.bodyMs);
-  if (bytes.length === 0 && row.isBodyOptional === true) return validate(row.body ?? never(), {}, "the body");
+  if (bytes.length === 0 && row.isBodyOptional === true)
+    return validate(row.body ?? never(), {}, "the body");
   if (mediaType !== "" && !isJsonType(mediaType)) {
-    throw new AosError("CONTENT_TYPE_UNSUPPORTED", `content type ${mediaType.slice(0, 80)} is not supported; send application/json`);
+    throw new AosError(
+      "CONTENT_TYPE_UNSUPPORTED",
+      `content type ${mediaType.slice(0, 80)} is not supported; send application/json`,
+    );
   }
   return validate(row.body ?? never(), parseJson(bytes, "the body"), "the body");
 }
@@ -71,7 +117,10 @@ function write(answer: Answer): Response {
   const headers = { "cache-control": "no-store", ...answer.headers };
   if (answer.body === undefined) return new Response(null, { status: answer.status, headers });
   const isRaw = "content-type" in headers;
-  return new Response(isRaw ? (answer.body as string) : JSON.stringify(answer.body), { status: answer.status, headers: { "content-type": "application/json", ...headers } });
+  return new Response(isRaw ? (answer.body as string) : JSON.stringify(answer.body), {
+    status: answer.status,
+    headers: { "content-type": "application/json", ...headers },
+  });
 }
 
 function fail(c: Context<Env>, thrown: unknown, { log }: RouteContext): Response {
@@ -95,14 +144,23 @@ function verbOf(path: string): { readonly name: string; readonly verb: string } 
 }
 
 /** The variables of a path; undefined where the path is another route's: `DELETE …/main:pause` does not end an agent called so. */
-function readParams(c: Context<Env>, path: string, verb: ReturnType<typeof verbOf>, verbs: ReadonlySet<string | undefined>): Readonly<Record<string, string>> | undefined {
+function readParams(
+  c: Context<Env>,
+  path: string,
+  verb: ReturnType<typeof verbOf>,
+  verbs: ReadonlySet<string | undefined>,
+): Readonly<Record<string, string>> | undefined {
   const params: Record<string, string> = c.req.param();
   if (verb === undefined) {
     const last = params[/\{(\w+)\}$/.exec(path)?.[1] ?? ""] ?? "";
-    return last.includes(":") && verbs.has(last.slice(last.lastIndexOf(":") + 1)) ? undefined : params;
+    return last.includes(":") && verbs.has(last.slice(last.lastIndexOf(":") + 1))
+      ? undefined
+      : params;
   }
   const last = params[verb.name] ?? "";
-  return last.endsWith(`:${verb.verb}`) ? { ...params, [verb.name]: last.slice(0, -verb.verb.length - 1) } : undefined;
+  return last.endsWith(`:${verb.verb}`)
+    ? { ...params, [verb.name]: last.slice(0, -verb.verb.length - 1) }
+    : undefined;
 }
 
 function methodsAt(routes: readonly Route[], path: string): readonly string[] {
@@ -111,6 +169,8 @@ function methodsAt(routes: readonly Route[], path: string): readonly string[] {
 }
 
 function patternOf(path: string): RegExp {
-  const literal = path.split(/\{\w+\}/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
+  const literal = path
+    .split(/\{\w+\}/)
+    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
   return new RegExp(`^${literal.join("[^/:]+")}$`);
 }

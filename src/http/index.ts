@@ -6,5 +6,14 @@
 export { createServer, type HttpServer, type HttpServerOptions } from "./server.ts";
 export { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 export { describeApi } from "./openapi.ts";
-export type { HttpAuthenticator, HttpLog, HttpPrincipal, HttpScope, HttpSystem, HttpWebhook, HttpWebhookArrival, HttpWebhookRequest } from "./system.ts";
+export type {
+  HttpAuthenticator,
+  HttpLog,
+  HttpPrincipal,
+  HttpScope,
+  HttpSystem,
+  HttpWebhook,
+  HttpWebhookArrival,
+  HttpWebhookRequest,
+} from "./system.ts";
 export { serve, type Served, type ServeOptions } from "./serve.ts";

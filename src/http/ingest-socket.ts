@@ -27,14 +27,19 @@ export class IngestSocket {
     this.#limits = limits;
     this.#log = log;
     this.#connections = connections;
-    this.#server = new WebSocketServer({ noServer: true, maxPayload: limits.lineBytes, perMessageDeflate: false });
+    this.#server = new WebSocketServer({
+      noServer: true,
+      maxPayload: limits.lineBytes,
+      perMessageDeflate: false,
+    });
   }
 
   /** Takes an upgrade; whoever may not come in gets a problem document. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on("error", () => socket.destroy());
     try {
-      if ((request.url ?? "").split("?")[0] !== "/api/ingest") throw new AosError("NOT_FOUND", "there is no WebSocket at this path");
+      if ((request.url ?? "").split("?")[0] !== "/api/ingest")
+        throw new AosError("NOT_FOUND", "there is no WebSocket at this path");
       const caller = await admit(this.#system.auth, request, "send");
       this.#server.handleUpgrade(request, socket, head, (peer) => this.#serve(peer, caller));
     } catch (thrown) {
@@ -52,7 +57,10 @@ export class IngestSocket {
       onPressure: (isFull) => (isFull ? peer.pause() : peer.resume()),
     });
     try {
-      release = this.#connections.add(() => void ingest.drained().then(() => peer.close(GOING_AWAY, "the system is shutting down")));
+      release = this.#connections.add(
+        () =>
+          void ingest.drained().then(() => peer.close(GOING_AWAY, "the system is shutting down")),
+      );
     } catch (thrown) {
       peer.close(TRY_LATER, toAosError(thrown).code);
       return;

@@ -25,7 +25,13 @@ export class Ingest {
   #out: string[] = [];
   #idle: (() => void) | undefined;
 
-  constructor(system: Pick<HttpSystem, "api" | "clock">, caller: Caller, log: HttpLog, inFlightMax: number, peer: IngestPeer) {
+  constructor(
+    system: Pick<HttpSystem, "api" | "clock">,
+    caller: Caller,
+    log: HttpLog,
+    inFlightMax: number,
+    peer: IngestPeer,
+  ) {
     this.#system = system;
     this.#caller = caller;
     this.#log = log;
@@ -46,7 +52,11 @@ export class Ingest {
       const arrival = toArrival(event, this.#caller.principal.id, undefined);
       if (event.target === undefined) {
         // Routed events have many acknowledgements; a stream has one per line.
-        this.#refuse(id, number, toAosError(new Error("an event on this stream needs aostarget"), "USAGE"));
+        this.#refuse(
+          id,
+          number,
+          toAosError(new Error("an event on this stream needs aostarget"), "USAGE"),
+        );
         return;
       }
       this.#begin();
@@ -72,10 +82,17 @@ export class Ingest {
     this.#flush();
   }
 
-  async #accept(arrival: ReturnType<typeof toArrival>, target: string, id: string | undefined, number: number): Promise<void> {
+  async #accept(
+    arrival: ReturnType<typeof toArrival>,
+    target: string,
+    id: string | undefined,
+    number: number,
+  ): Promise<void> {
     try {
       const ack = await this.#system.api.accept({ ...arrival, target });
-      this.#answer(`{"id":${JSON.stringify(id ?? null)},"line":${number},"seq":${ack.seq},"duplicate":${ack.duplicate},"envelope":"${ack.id}"}`);
+      this.#answer(
+        `{"id":${JSON.stringify(id ?? null)},"line":${number},"seq":${ack.seq},"duplicate":${ack.duplicate},"envelope":"${ack.id}"}`,
+      );
     } catch (thrown) {
       this.#refuse(id, number, thrown);
     }

@@ -9,7 +9,8 @@ const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
 
 /** Nothing from elsewhere, nothing inline, no frame around it. */
 const HEADERS = {
-  "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
   "referrer-policy": "no-referrer",
@@ -22,7 +23,9 @@ export function pageRoutes(): readonly Route[] {
   return Object.entries(FILES).map(([path, [file, type]]) => {
     const body = readFileSync(new URL(`./page/${file}`, import.meta.url), "utf8");
     return {
-      method: "GET", path, summary: "The live page",
+      method: "GET",
+      path,
+      summary: "The live page",
       answers: { 200: { description: "the page", type } },
       handle: () => ({ status: 200, body, headers: { ...HEADERS, "content-type": type } }),
     };

@@ -18,11 +18,19 @@ export interface ProblemAnswer {
 /** Turns whatever was thrown into an answer; what nobody expected is logged and its text kept from the caller. */
 export function problemAnswer(thrown: unknown, log: HttpLog): ProblemAnswer {
   const error = expected(thrown);
-  if (error !== undefined) return { status: error.status, headers: headersOf(error), document: problemOf(error) };
+  if (error !== undefined)
+    return { status: error.status, headers: headersOf(error), document: problemOf(error) };
   const instance = `urn:uuid:${randomUUID()}`;
   log.error("a request failed by an error that nobody expected", { instance, error: thrown });
-  const hidden = new AosError("INTERNAL", "something broke inside; the log names the cause under this instance");
-  return { status: hidden.status, headers: headersOf(hidden), document: problemOf(hidden, instance) };
+  const hidden = new AosError(
+    "INTERNAL",
+    "something broke inside; the log names the cause under this instance",
+  );
+  return {
+    status: hidden.status,
+    headers: headersOf(hidden),
+    document: problemOf(hidden, instance),
+  };
 }
 
 /** Answers with a problem document; does nothing where an answer has begun or nobody is there. */
@@ -44,8 +52,14 @@ export function writeRawProblem(socket: Duplex, error: AosError): void {
     return;
   }
   const body = JSON.stringify(problemOf(error));
-  const headers = Object.entries({ ...headersOf(error), connection: "close", "content-length": String(Buffer.byteLength(body)) });
-  socket.end(`HTTP/1.1 ${error.status} ${error.code}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`);
+  const headers = Object.entries({
+    ...headersOf(error),
+    connection: "close",
+    "content-length": String(Buffer.byteLength(body)),
+  });
+  socket.end(
+    `HTTP/1.1 ${error.status} ${error.code}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`,
+  );
 }
 
 function expected(thrown: unknown): AosError | undefined {
@@ -53,7 +67,10 @@ function expected(thrown: unknown): AosError | undefined {
 }
 
 function headersOf(error: AosError): Record<string, string> {
-  const headers: Record<string, string> = { "content-type": PROBLEM_TYPE, "cache-control": "no-store" };
+  const headers: Record<string, string> = {
+    "content-type": PROBLEM_TYPE,
+    "cache-control": "no-store",
+  };
   const retryAfter = retryAfterSeconds(error);
   if (retryAfter !== undefined) headers["retry-after"] = String(retryAfter);
   if (error.code === "UNAUTHENTICATED") headers["www-authenticate"] = 'Bearer realm="aos"';

@@ -5,11 +5,17 @@ import { addressFor, tenantFilter } from "./guard.ts";
 import type { Answer, Call } from "./route.ts";
 
 /** Follows records as server-sent events. @see HTML Living Standard, section 9.2 */
-export async function streamRecords(call: Call<{ readonly agent?: string | undefined; readonly after?: number | undefined }, undefined>): Promise<Answer> {
+export async function streamRecords(
+  call: Call<
+    { readonly agent?: string | undefined; readonly after?: number | undefined },
+    undefined
+  >,
+): Promise<Answer> {
   const { system, limits, response, request, connections, query } = call;
   const agent = query.agent === undefined ? undefined : addressFor(call, query.agent);
   if (agent !== undefined) await system.api.agent(agent);
-  const after = lastSeen(request.headers["last-event-id"]) ?? query.after ?? system.api.lastRecord();
+  const after =
+    lastSeen(request.headers["last-event-id"]) ?? query.after ?? system.api.lastRecord();
   const ending = new AbortController();
   let reason: string | undefined;
   const cut = (why: string): void => {
@@ -18,16 +24,28 @@ export async function streamRecords(call: Call<{ readonly agent?: string | undef
   };
   const release = connections.add(() => cut("the system is shutting down"));
   response.once("close", () => ending.abort());
-  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" });
+  response.writeHead(200, {
+    "content-type": "text/event-stream",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+  });
   // An id from the start: who loses the connection before the first record misses none.
   response.write(`id: ${after}\n: from ${after}\n\n`);
   const heartbeat = setInterval(() => response.write(": still here\n\n"), limits.heartbeatMs);
   try {
-    for await (const record of system.api.stream({ after, agent, tenant: tenantFilter(call), signal: ending.signal })) {
+    for await (const record of system.api.stream({
+      after,
+      agent,
+      tenant: tenantFilter(call),
+      signal: ending.signal,
+    })) {
       if (ending.signal.aborted) break;
-      const isTaken = response.write(`id: ${record.seq}\nevent: turn\ndata: ${JSON.stringify(recordRow(record))}\n\n`);
+      const isTaken = response.write(
+        `id: ${record.seq}\nevent: turn\ndata: ${JSON.stringify(recordRow(record))}\n\n`,
+      );
       // The rest stays in the store until the reader has taken this.
-      if (!isTaken && !(await drained(response, ending.signal, limits.slowReaderMs))) cut("the reader was too slow");
+      if (!isTaken && !(await drained(response, ending.signal, limits.slowReaderMs)))
+        cut("the reader was too slow");
     }
   } catch (thrown) {
     call.log.error("a stream of records broke off", { error: thrown });

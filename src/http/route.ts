@@ -25,7 +25,13 @@ export interface Call<Q, B> extends Caller, RouteContext {
 }
 
 /** What a route answers; `sent` where it wrote the answer itself. */
-export type Answer = "sent" | { readonly status: number; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> };
+export type Answer =
+  | "sent"
+  | {
+      readonly status: number;
+      readonly body?: unknown;
+      readonly headers?: Readonly<Record<string, string>>;
+    };
 
 /** How one answer of a route is described. */
 export interface AnswerDoc {
@@ -59,14 +65,17 @@ export interface Route {
 type Parsed<S> = S extends WireSchema ? Output<S> : undefined;
 
 /** Makes a row whose handler sees its query and body as their schemas give them. */
-export function route<Q extends WireSchema | undefined = undefined, B extends WireSchema | undefined = undefined>(
+export function route<
+  Q extends WireSchema | undefined = undefined,
+  B extends WireSchema | undefined = undefined,
+>(
   row: Omit<Route, "query" | "body" | "handle"> & {
     readonly query?: Q;
     readonly body?: B;
     readonly handle: (call: Call<Parsed<Q>, Parsed<B>>) => Answer | Promise<Answer>;
   },
 ): Route {
-  return row as unknown as Route;
+  return row;
 }
 
 /** A plain 200. */

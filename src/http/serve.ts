@@ -32,7 +32,17 @@ export interface Served {
  * @throws AosError CONFIG_INVALID, DATA_LOCKED, DATA_TOO_NEW.
  */
 export async function serve(options: ServeOptions): Promise<Served> {
-  const { dir, port, host, agents = [], store, node, configFile, isSupervised, log = () => undefined } = options;
+  const {
+    dir,
+    port,
+    host,
+    agents = [],
+    store,
+    node,
+    configFile,
+    isSupervised,
+    log = () => undefined,
+  } = options;
   const boot: BootOptions = { dir, port, host, store, node, configFile, isSupervised };
   const serving = await openServing({ boot, agents, write: (line) => log(line.trimEnd()) });
   const { aos, settings } = serving;
@@ -41,7 +51,10 @@ export async function serve(options: ServeOptions): Promise<Served> {
     auth: serving.auth,
     clock: { now: () => aos.testClock?.now() ?? Date.now() },
     metrics: serving.metrics,
-    readiness: () => (aos.kernel.stats().storeIsDown ? { ok: false, reasons: ["the store fails: nothing is acknowledged until it recovers"] } : { ok: true, reasons: [] }),
+    readiness: () =>
+      aos.kernel.stats().storeIsDown
+        ? { ok: false, reasons: ["the store fails: nothing is acknowledged until it recovers"] }
+        : { ok: true, reasons: [] },
     info: { version: VERSION, node: settings.get("node.name") },
     webhooks: serving.webhooks,
     testClock: aos.testClock,
@@ -52,10 +65,20 @@ export async function serve(options: ServeOptions): Promise<Served> {
       host: settings.get("http.host"),
       port: settings.get("http.port"),
       log: serving.log,
-      limits: { bodyBytes: settings.get("http.bodyBytesMax"), batchBytes: settings.get("http.batchBytesMax") },
+      limits: {
+        bodyBytes: settings.get("http.bodyBytesMax"),
+        batchBytes: settings.get("http.batchBytesMax"),
+      },
     });
     serving.announce(server.url);
-    void serving.firstBoot().catch((error: unknown) => serving.log.error("the first boot of an agents file failed; it is tried again at the next start", { error }));
+    void serving
+      .firstBoot()
+      .catch((error: unknown) =>
+        serving.log.error(
+          "the first boot of an agents file failed; it is tried again at the next start",
+          { error },
+        ),
+      );
     return {
       url: server.url,
       apiKey: serving.apiKey,

@@ -1,4 +1,9 @@
-import { createServer as createNodeServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer as createNodeServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { AosError } from "../kernel/index.ts";
 import { EventsDoor } from "./events-door.ts";
@@ -57,7 +62,9 @@ export async function createServer(options: HttpServerOptions): Promise<HttpServ
   });
   server.on("request", listener);
   server.on("checkContinue", listener);
-  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => writeRawProblem(socket, clientProblem(error, limits)));
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
+    writeRawProblem(socket, clientProblem(error, limits)),
+  );
   server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
     try {
       guard.check(request);
@@ -76,10 +83,19 @@ export async function createServer(options: HttpServerOptions): Promise<HttpServ
   };
 }
 
-function requestListener(system: HttpSystem, limits: HttpLimits, log: HttpLog, connections: LongConnections, guard: HostGuard): (request: IncomingMessage, response: ServerResponse) => void {
+function requestListener(
+  system: HttpSystem,
+  limits: HttpLimits,
+  log: HttpLog,
+  connections: LongConnections,
+  guard: HostGuard,
+): (request: IncomingMessage, response: ServerResponse) => void {
   const events = new EventsDoor(system, limits, log);
   const ingest = new IngestDoor(system, limits, log, connections);
-  const routes = serveRoutes(routeTable({ version: system.info.version, hasTestClock: system.testClock !== undefined }), { system, limits, log, connections });
+  const routes = serveRoutes(
+    routeTable({ version: system.info.version, hasTestClock: system.testClock !== undefined }),
+    { system, limits, log, connections },
+  );
   const serve = (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     guard.check(request);
     if (request.method === "POST") {
@@ -90,7 +106,12 @@ function requestListener(system: HttpSystem, limits: HttpLimits, log: HttpLog, c
         const slash = path.indexOf("/", AGENTS.length);
         const end = path.length - EVENTS.length;
         if (slash > 0 && slash < end && path.indexOf("/", slash + 1) === end) {
-          return events.one(request, response, decode(path.slice(AGENTS.length, slash)), decode(path.slice(slash + 1, end)));
+          return events.one(
+            request,
+            response,
+            decode(path.slice(AGENTS.length, slash)),
+            decode(path.slice(slash + 1, end)),
+          );
         }
       }
     }
@@ -121,22 +142,36 @@ function decode(part: string): string {
 
 /** What Node's parser refused before there was a request. */
 function clientProblem(error: NodeJS.ErrnoException, limits: HttpLimits): AosError {
-  switch (error.code) {
-    case "HPE_HEADER_OVERFLOW":
-      return new AosError("HEADERS_TOO_LARGE", `the headers are larger than ${limits.headerBytes} bytes`, { details: { bytesMax: limits.headerBytes } });
-    case "ERR_HTTP_REQUEST_TIMEOUT":
-      return new AosError("REQUEST_TIMEOUT", `the headers did not arrive within ${limits.headersMs} ms`);
-    default:
-      return new AosError("USAGE", "this is not a well-formed HTTP/1.1 request");
+  if (error.code === "HPE_HEADER_OVERFLOW") {
+    return new AosError(
+      "HEADERS_TOO_LARGE",
+      `the headers are larger than ${limits.headerBytes} bytes`,
+      { details: { bytesMax: limits.headerBytes } },
+    );
   }
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    return new AosError(
+      "REQUEST_TIMEOUT",
+      `the headers did not arrive within ${limits.headersMs} ms`,
+    );
+  }
+  return new AosError("USAGE", "this is not a well-formed HTTP/1.1 request");
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) =>
-      reject(new AosError("CONFIG_INVALID", `cannot listen on ${host}:${port}: ${cause.code === "EADDRINUSE" ? "the port is taken" : (cause.code ?? cause.message)}`, { cause, details: { host, port } })),
+      reject(
+        new AosError(
+          "CONFIG_INVALID",
+          `cannot listen on ${host}:${port}: ${cause.code === "EADDRINUSE" ? "the port is taken" : (cause.code ?? cause.message)}`,
+          { cause, details: { host, port } },
+        ),
+      ),
     );
-    server.listen(port, host === "localhost" && isLoopback(host) ? "127.0.0.1" : host, () => resolve());
+    server.listen(port, host === "localhost" && isLoopback(host) ? "127.0.0.1" : host, () =>
+      resolve(),
+    );
   });
 }
 

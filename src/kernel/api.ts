@@ -1,8 +1,8 @@
-import type { Ack, Arrival } from "./intake.ts";
-import type { RecordKind, Outcome, TurnRecord } from "./record.ts";
-import type { AgentStatus, EffectState } from "./store.ts";
-import type { ScheduleSpec } from "./schedule.ts";
-import type { LoadableAgent } from "./types.ts";
+import type { Ack, Arrival } from "./mail/intake.ts";
+import type { RecordKind, Outcome, TurnRecord } from "./turn/record.ts";
+import type { AgentStatus, EffectState } from "./store/store.ts";
+import type { ScheduleSpec } from "./time/schedule.ts";
+import type { LoadableAgent } from "./agents/types.ts";
 
 /** The state that a process list shows: the durable ones, and running or sleeping in place of `initialized`. */
 export type AgentState = "running" | "sleeping" | "code-missing" | Exclude<AgentStatus, "initialized">;

@@ -1,10 +1,10 @@
-import type { Calendar } from "./calendar.ts";
+import type { Calendar } from "./time/calendar.ts";
 import type { Clock, Entropy, Hasher } from "./clock.ts";
-import type { Committer } from "./committer.ts";
+import type { Committer } from "./store/committer.ts";
 import type { AosError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
-import type { TypeRegistry } from "./types.ts";
-import type { Commit, JournalWrite, Store } from "./store.ts";
+import type { TypeRegistry } from "./agents/types.ts";
+import type { Commit, JournalWrite, Store } from "./store/store.ts";
 
 /** What the kernel's surroundings must bring. */
 export interface Platform {

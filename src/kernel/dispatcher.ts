@@ -1,18 +1,18 @@
-import { Attempt } from "./attempt.ts";
+import { Attempt } from "./turn/attempt.ts";
 import type { Core } from "./core.ts";
-import type { Counters } from "./counters.ts";
-import type { Directory } from "./directory.ts";
-import type { AgentEntry } from "./entry.ts";
+import type { Counters } from "./effects/counters.ts";
+import type { Directory } from "./agents/directory.ts";
+import type { AgentEntry } from "./agents/entry.ts";
 import { AosError, toAosError } from "./errors.ts";
-import { checkPayload } from "./intake.ts";
-import type { Mail } from "./mailbox.ts";
+import { checkPayload } from "./mail/intake.ts";
+import type { Mail } from "./mail/mailbox.ts";
 import { ReadyQueue } from "./ready-queue.ts";
-import type { Runner } from "./runner.ts";
-import { lifecycleBody } from "./spawner.ts";
-import type { Settler } from "./settle.ts";
-import type { Supervision } from "./supervision.ts";
-import { AgentUnit, type UnitParts } from "./unit.ts";
-import type { LoadedType } from "./types.ts";
+import type { Runner } from "./turn/runner.ts";
+import { lifecycleBody } from "./agents/spawner.ts";
+import type { Settler } from "./turn/settle.ts";
+import type { Supervision } from "./agents/supervision.ts";
+import { AgentUnit, type UnitParts } from "./turn/unit.ts";
+import type { LoadedType } from "./agents/types.ts";
 
 /** What dispatching needs of the kernel. */
 export interface DispatchParts {
@@ -184,7 +184,10 @@ export class Dispatcher {
     void ready
       .then((isReady) => {
         if (entry.attempt === placeholder) entry.attempt = undefined;
-        if (entry.isStale) return;
+        if (entry.isStale) {
+          if (this.#alone === entry) this.#alone = undefined;
+          return;
+        }
         if (isReady) this.#start(entry, type, mail, this.#parts.core.clock.now());
         else this.wake(entry);
       })
@@ -294,11 +297,12 @@ export class Dispatcher {
   #start(entry: AgentEntry, type: LoadedType, mail: Mail, now: number): void {
     const { core, counters, runner } = this.#parts;
     if (entry.status !== "initialized") {
+      if (this.#alone === entry) this.#alone = undefined;
       entry.mailbox.add(mail);
       return;
     }
     const handler = type.events.get(mail.envelope.name)?.handler;
-    const isSame = (other: Mail): boolean => other.envelope.kind === "event" && other.envelope.name === mail.envelope.name && other.stored;
+    const isSame = (other: Mail): boolean => other.envelope.kind === "event" && other.envelope.name === mail.envelope.name && other.stored && (other.envelope.expiresAt ?? Infinity) > now;
     const others = handler?.coalesce === true && mail.envelope.kind === "event" ? entry.mailbox.takeWhere(COALESCE_MAX, isSame) : [];
     const attempt = new Attempt(entry, mail, others, type, { now, monotonic: core.clock.monotonic() });
     entry.attempt = attempt;

@@ -1,5 +1,5 @@
 import type { Core } from "./core.ts";
-import { readRecord, type TurnRecord } from "./record.ts";
+import { readRecord, type TurnRecord } from "./turn/record.ts";
 
 const PAGE = 500;
 

@@ -1,42 +1,43 @@
 import { DEFAULT_TENANT, formatAddress, parseAddress, shortAddress } from "./address.ts";
-import { Agenda } from "./agenda.ts";
+import { Agenda } from "./time/agenda.ts";
 import type { AgentInfo, AgentSelection, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
-import type { Attempt } from "./attempt.ts";
-import { BREAKER_POLICY, Breakers } from "./breakers.ts";
-import { Committer } from "./committer.ts";
-import type { ContextParts } from "./context.ts";
+import type { Attempt } from "./turn/attempt.ts";
+import { BREAKER_POLICY, Breakers } from "./effects/breakers.ts";
+import { Committer } from "./store/committer.ts";
+import type { ContextParts } from "./turn/context.ts";
 import { type Core, Numbers, type Platform } from "./core.ts";
-import { Counters } from "./counters.ts";
-import { DedupeIndex } from "./dedupe.ts";
-import { Directory } from "./directory.ts";
+import { Counters } from "./effects/counters.ts";
+import { DedupeIndex } from "./mail/dedupe.ts";
+import { Directory } from "./agents/directory.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { AgentEntry } from "./entry.ts";
+import type { AgentEntry } from "./agents/entry.ts";
 import { AosError } from "./errors.ts";
 import { Feed } from "./feed.ts";
-import { Gate } from "./gate.ts";
-import { type Ack, type Arrival, Intake } from "./intake.ts";
-import { Letters } from "./letters.ts";
-import { Lifecycle } from "./lifecycle.ts";
-import { Liveness } from "./liveness.ts";
-import type { Mail } from "./mailbox.ts";
-import { runQuery } from "./queries.ts";
-import { Outbox } from "./outbox.ts";
-import { Outcomes } from "./outcomes.ts";
-import { Publisher } from "./publisher.ts";
+import { Gate } from "./effects/gate.ts";
+import { type Ack, type Arrival, Intake } from "./mail/intake.ts";
+import { Letters } from "./mail/letters.ts";
+import { Lifecycle } from "./agents/lifecycle.ts";
+import { Liveness } from "./agents/liveness.ts";
+import type { Mail } from "./mail/mailbox.ts";
+import { runQuery } from "./turn/queries.ts";
+import { Outbox } from "./mail/outbox.ts";
+import { Outcomes } from "./turn/outcomes.ts";
+import { Publisher } from "./mail/publisher.ts";
 import { Reader } from "./reader.ts";
-import { concerns, decodeBody, readRecord, type RecordBody, type TurnRecord } from "./record.ts";
-import { isFinal, Replies } from "./replies.ts";
-import { Routing } from "./routing.ts";
-import { Runner, type Watch } from "./runner.ts";
-import { type Described, ScheduleDesk } from "./schedule-desk.ts";
-import { digestOf, Settler } from "./settle.ts";
-import { Spawner } from "./spawner.ts";
-import { readState } from "./migrate.ts";
-import type { Commit, EffectState, JournalRow, JournalWrite, Store } from "./store.ts";
-import { Supervision } from "./supervision.ts";
+import { concerns, readRecord, type RecordBody, type TurnRecord } from "./turn/record.ts";
+import { isFinal, Replies } from "./turn/replies.ts";
+import { Routing } from "./mail/routing.ts";
+import { Runner, type Watch } from "./turn/runner.ts";
+import { type Described, ScheduleDesk } from "./time/schedule-desk.ts";
+import { digestOf, Settler } from "./turn/settle.ts";
+import { Spawner } from "./agents/spawner.ts";
+import { readState } from "./turn/migrate.ts";
+import type { Commit, EffectState, JournalWrite, Store } from "./store/store.ts";
+import { Supervision } from "./agents/supervision.ts";
+import { Upkeep } from "./store/upkeep.ts";
 import { Tally } from "./tally.ts";
-import { checkPattern } from "./topics.ts";
-import { describeContract, type LoadableAgent, TypeRegistry } from "./types.ts";
+import { checkPattern } from "./mail/topics.ts";
+import { describeContract, type LoadableAgent, TypeRegistry } from "./agents/types.ts";
 
 /** What a kernel is made with, beside its platform. */
 export interface KernelOptions {
@@ -53,9 +54,6 @@ export interface KernelOptions {
   readonly model?: string | undefined;
 }
 
-const STORE_RETRY_MS = 1_000;
-const HOUSEKEEPING_MS = 3_600_000;
-const PRUNE_ROWS = 2_000;
 
 /** The kernel: it wires its parts and answers for them. */
 export class Kernel implements KernelApi {
@@ -79,10 +77,9 @@ export class Kernel implements KernelApi {
   readonly #outcomes: Outcomes;
   readonly #supervision: Supervision;
   readonly #settler: Settler;
-  #isStoreDown = false;
+  readonly #upkeep: Upkeep;
   #hasStarted = false;
   readonly #wasClean: boolean;
-  #housekeeping: (() => void) | undefined;
   #sinceFlush = 0;
   /** The gate of effects; later services hook into it. */
   readonly gate: Gate;
@@ -91,7 +88,7 @@ export class Kernel implements KernelApi {
   static async open(platform: Platform, options: KernelOptions): Promise<Kernel> {
     const opened = await platform.store.open();
     const kernel = new Kernel(platform, options, opened);
-    await kernel.#recall(opened.dedupeUpTo);
+    await kernel.#dedupe.recall();
     return kernel;
   }
 
@@ -102,10 +99,17 @@ export class Kernel implements KernelApi {
     // Time never goes behind what is stored, even where the machine's clock does.
     const clock = { now: () => Math.max(source.now(), opened.lastAt), monotonic: () => source.monotonic(), at: source.at.bind(source), soon: source.soon.bind(source) };
     const types = new TypeRegistry(platform.hasher, platform.calendar, options.codeVersion);
-    const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#storeFailed(error), onCommit: (units) => this.#committed(units) });
+    const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#upkeep.failed(error), onCommit: (units) => this.#tally.committed(units) });
     const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) => committer.write(commit));
     const core: Core = { ...platform, clock, types, committer, numbers, published: (rows) => this.#published(rows) };
     this.#core = core;
+    this.#upkeep = new Upkeep(core, {
+      down: () => void (this.#dispatcher.isPaused = true),
+      up: () => {
+        this.#dispatcher.resume();
+        void this.#rescan();
+      },
+    });
     this.#tally = new Tally();
     this.#outcomes = new Outcomes(store);
     this.#feed = new Feed(core, opened.lastJournalId);
@@ -160,23 +164,6 @@ export class Kernel implements KernelApi {
     this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id).catch(() => undefined);
   }
 
-  /** Reads back the dedupe keys that were still in memory when the last process ended. */
-  async #recall(upTo: number): Promise<void> {
-    let after = upTo;
-    while (true) {
-      const rows: readonly JournalRow[] = await this.#core.store.journalAfter(after, 1_000);
-      for (const row of rows) {
-        after = row.id;
-        if (!row.body.includes('"k":[')) continue;
-        for (const [hash, digest, seq, id] of decodeBody(row.body).dedupe ?? []) {
-          this.#dedupe.add({ hash, digest, seq, id, at: row.at });
-          this.#dedupe.journaled(row.agent, hash, row.id);
-        }
-      }
-      if (rows.length < 1_000) return;
-    }
-  }
-
   async load(agent: LoadableAgent): Promise<void> {
     const isNew = this.#core.types.get(agent.contract?.type) === undefined;
     const type = this.#core.types.load(agent);
@@ -197,11 +184,12 @@ export class Kernel implements KernelApi {
   async start(): Promise<void> {
     this.#hasStarted = true;
     for (const no of this.#options.blamed ?? []) await this.#blame(no);
+    await this.#letters.doubtAbandoned();
     this.#agenda.isStopped = false;
     this.#dispatcher.resume();
     for (const no of await this.#core.store.readyAgents()) this.#dispatcher.wakeNo(no);
     this.#agenda.refresh();
-    this.#keepHouse();
+    this.#upkeep.keepHouse();
   }
 
   /**
@@ -212,7 +200,7 @@ export class Kernel implements KernelApi {
     this.#intake.isClosed = true;
     this.#dispatcher.isPaused = true;
     this.#agenda.stop();
-    this.#housekeeping?.();
+    this.#upkeep.stop();
     const { clock } = this.#core;
     const late = Promise.withResolvers<void>();
     const cancel = clock.at(clock.now() + drainMs, late.resolve);
@@ -385,7 +373,7 @@ export class Kernel implements KernelApi {
       inFlight: this.#dispatcher.inFlight.size,
       agentsInMemory: this.#directory.size,
       queued: this.#dispatcher.queued,
-      storeIsDown: this.#isStoreDown,
+      storeIsDown: this.#upkeep.isDown,
       breakers: this.gate.breakers.list(),
     };
   }
@@ -413,36 +401,6 @@ export class Kernel implements KernelApi {
     if (batch === undefined) return;
     const commit: Commit = { dedupe: { chunks: batch.chunks, upTo: batch.upTo } };
     this.#core.committer.push({ build: () => commit, settled: (error) => (error === undefined ? batch.done() : batch.failed()) });
-  }
-
-  #committed(units: number): void {
-    this.#tally.commits++;
-    this.#tally.units += units;
-  }
-
-  /** The store failed: nothing new starts until it may have recovered; nobody was told that anything is in. */
-  #storeFailed(error: AosError): void {
-    if (this.#isStoreDown) return;
-    this.#isStoreDown = true;
-    this.#dispatcher.isPaused = true;
-    this.#core.report({ event: "store.failed", error });
-    this.#probe();
-  }
-
-  #probe(): void {
-    const { clock, committer } = this.#core;
-    clock.at(clock.now() + STORE_RETRY_MS, () => {
-      if (this.#intake.isClosed) return;
-      committer.write({ facts: { probedAt: String(clock.now()) } }).then(
-        () => {
-          this.#isStoreDown = false;
-          this.#core.report({ event: "store.recovered" });
-          this.#dispatcher.resume();
-          void this.#rescan();
-        },
-        () => this.#probe(),
-      );
-    });
   }
 
   async #rescan(): Promise<void> {
@@ -507,21 +465,6 @@ export class Kernel implements KernelApi {
       const { tenant, type, id } = parseAddress(to, entry.tenant);
       const found = this.#directory.get(formatAddress(type, id, tenant));
       return found !== undefined && !(found instanceof Promise) && found.status === "initialized" && this.#core.types.get(found.type) !== undefined;
-    });
-  }
-
-  #keepHouse(): void {
-    const { clock, limits, store } = this.#core;
-    this.#housekeeping = clock.at(clock.now() + HOUSEKEEPING_MS, () => {
-      const now = clock.now();
-      const prune = async (): Promise<void> => {
-        const { journalBytes, dedupePerAgent } = limits;
-        const kept = { now, journalBefore: now - limits.journalMs, repliesBefore: now - limits.replyMs, dedupeBefore: now - limits.dedupeMs, journalBytes, dedupePerAgent };
-        const isMore = await store.prune(kept, PRUNE_ROWS);
-        if (isMore && !this.#intake.isClosed) clock.at(clock.now() + 50, () => void prune().catch(() => undefined));
-      };
-      void prune().catch(() => undefined);
-      this.#keepHouse();
     });
   }
 }

@@ -1,12 +1,12 @@
 import type { AgentInfo, AgentSelection, DeadLetterInfo, MailInfo, Page } from "./api.ts";
 import type { Core } from "./core.ts";
-import type { Directory } from "./directory.ts";
-import type { AgentEntry } from "./entry.ts";
+import type { Directory } from "./agents/directory.ts";
+import type { AgentEntry } from "./agents/entry.ts";
 import { formatAddress, parseAddress } from "./address.ts";
 import { AosError } from "./errors.ts";
-import { readRecord, type TurnRecord } from "./record.ts";
-import type { AgentListing, DeadRow } from "./store.ts";
-import { agentInfo, mailInfo } from "./views.ts";
+import { readRecord, type TurnRecord } from "./turn/record.ts";
+import type { AgentListing, DeadRow } from "./store/store.ts";
+import { agentInfo, mailInfo } from "./agents/views.ts";
 
 const LIMIT = 100;
 const LIMIT_MAX = 1_000;

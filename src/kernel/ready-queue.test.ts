@@ -1,40 +1,54 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { AgentEntry } from "./entry.ts";
+import { AgentEntry } from "./agents/entry.ts";
 import { ReadyQueue } from "./ready-queue.ts";
 
 let no = 0;
 const entry = (tenant: string): AgentEntry =>
-  new AgentEntry({ no: ++no, address: `${tenant}/t/a${no}`, status: "initialized", turn: 1, head: 1, epoch: 0, stateVersion: 1, state: "{}", createdAt: 0, lastAt: 0 });
+  new AgentEntry({
+    no: ++no,
+    address: `${tenant}/t/a${no}`,
+    status: "initialized",
+    turn: 1,
+    head: 1,
+    epoch: 0,
+    stateVersion: 1,
+    state: "{}",
+    createdAt: 0,
+    lastAt: 0,
+  });
 
 test("agents of one tenant go first come, first served, and nobody is lost", () => {
   fc.assert(
-    fc.property(fc.array(fc.option(fc.constantFrom("one", "two", "three")), { maxLength: 200 }), (steps) => {
-      const queue = new ReadyQueue();
-      const waiting = new Map<string, AgentEntry[]>();
-      let size = 0;
-      const shift = (): void => {
-        const got = queue.shift();
-        assert.equal(got === undefined, size === 0);
-        if (got === undefined) return;
-        size--;
-        assert.equal(waiting.get(got.tenant)?.shift(), got);
-      };
-      for (const tenant of steps) {
-        if (tenant === null) {
-          shift();
-          continue;
+    fc.property(
+      fc.array(fc.option(fc.constantFrom("one", "two", "three")), { maxLength: 200 }),
+      (steps) => {
+        const queue = new ReadyQueue();
+        const waiting = new Map<string, AgentEntry[]>();
+        let size = 0;
+        const shift = (): void => {
+          const got = queue.shift();
+          assert.equal(got === undefined, size === 0);
+          if (got === undefined) return;
+          size--;
+          assert.equal(waiting.get(got.tenant)?.shift(), got);
+        };
+        for (const tenant of steps) {
+          if (tenant === null) {
+            shift();
+            continue;
+          }
+          const added = entry(tenant);
+          waiting.set(tenant, [...(waiting.get(tenant) ?? []), added]);
+          queue.push(added);
+          size++;
+          assert.equal(queue.size, size);
         }
-        const added = entry(tenant);
-        waiting.set(tenant, [...(waiting.get(tenant) ?? []), added]);
-        queue.push(added);
-        size++;
-        assert.equal(queue.size, size);
-      }
-      while (size > 0) shift();
-      assert.equal(queue.shift(), undefined);
-    }),
+        while (size > 0) shift();
+        assert.equal(queue.shift(), undefined);
+      },
+    ),
   );
 });
 

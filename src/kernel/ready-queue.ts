@@ -1,4 +1,4 @@
-import type { AgentEntry } from "./entry.ts";
+import type { AgentEntry } from "./agents/entry.ts";
 
 /** Turns that a tenant may take before the next one's turn. */
 const QUANTUM = 8;

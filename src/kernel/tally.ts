@@ -1,5 +1,5 @@
-import type { Outcome, RecordBody, RecordKind } from "./record.ts";
-import { isWasted } from "./record.ts";
+import type { Outcome, RecordBody, RecordKind } from "./turn/record.ts";
+import { isWasted } from "./turn/record.ts";
 
 /** Counts of what happened since the start of the process. */
 export class Tally {
@@ -11,6 +11,11 @@ export class Tally {
   commits = 0;
   units = 0;
   effects = 0;
+
+  committed(units: number): void {
+    this.commits++;
+    this.units += units;
+  }
 
   count(body: RecordBody): void {
     this.turns[body.outcome]++;

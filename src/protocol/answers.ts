@@ -7,10 +7,20 @@ const Never = Moment.nullable();
 export const AnyJson = z.unknown().describe("any JSON value");
 
 /** What a sender gets once its event is durable. */
-export const AckAnswer = z.object({ id: z.string(), seq: z.int().describe("rises per sender; unique, not dense"), duplicate: z.boolean() });
+export const AckAnswer = z.object({
+  id: z.string(),
+  seq: z.int().describe("rises per sender; unique, not dense"),
+  duplicate: z.boolean(),
+});
 
 /** One line of an ingest's answer. */
-export const IngestAnswer = z.looseObject({ id: z.string().nullable(), seq: z.int().optional(), duplicate: z.boolean().optional(), envelope: z.string().optional(), error: z.unknown().optional() });
+export const IngestAnswer = z.looseObject({
+  id: z.string().nullable(),
+  seq: z.int().optional(),
+  duplicate: z.boolean().optional(),
+  envelope: z.string().optional(),
+  error: z.unknown().optional(),
+});
 
 /** One line of a process list. */
 export const AgentAnswer = z.looseObject({
@@ -34,7 +44,10 @@ export const AgentAnswer = z.looseObject({
 });
 
 /** A process list. */
-export const AgentsPage = z.object({ items: z.array(AgentAnswer), next: z.string().optional().describe("the cursor of the next page") });
+export const AgentsPage = z.object({
+  items: z.array(AgentAnswer),
+  next: z.string().optional().describe("the cursor of the next page"),
+});
 
 /** What registering answers. */
 export const RegisteredAnswer = z.object({ address: z.string(), created: z.boolean() });
@@ -49,7 +62,13 @@ export const RecordAnswer = z.looseObject({
   turn: z.int().describe("dense per agent"),
   at: Moment,
   kind: z.string(),
-  cause: z.looseObject({ id: z.string(), type: z.string(), source: z.string(), chain: z.string(), depth: z.int() }),
+  cause: z.looseObject({
+    id: z.string(),
+    type: z.string(),
+    source: z.string(),
+    chain: z.string(),
+    depth: z.int(),
+  }),
   outcome: z.enum(["done", "retry", "parked", "dead", "skipped", "refused"]),
   attempts: z.int(),
   effects: z.array(z.looseObject({ name: z.string(), key: z.string(), state: z.string() })),
@@ -69,7 +88,21 @@ export const RecordsAnswer = z.object({ items: z.array(RecordAnswer) });
 export const StateAnswer = z.object({ state: AnyJson, version: z.int(), turn: z.int() });
 
 /** An agent's mail. */
-export const MailAnswer = z.object({ items: z.array(z.looseObject({ id: z.string(), seq: z.int(), kind: z.string(), name: z.string(), from: z.string(), priority: z.int(), attempts: z.int(), at: Moment, dueAt: Never })) });
+export const MailAnswer = z.object({
+  items: z.array(
+    z.looseObject({
+      id: z.string(),
+      seq: z.int(),
+      kind: z.string(),
+      name: z.string(),
+      from: z.string(),
+      priority: z.int(),
+      attempts: z.int(),
+      at: Moment,
+      dueAt: Never,
+    }),
+  ),
+});
 
 /** A command's reply. */
 export const CommandAnswer = z.object({ id: z.string(), seq: z.int(), output: AnyJson });
@@ -78,13 +111,30 @@ export const CommandAnswer = z.object({ id: z.string(), seq: z.int(), output: An
 export const ReplyAnswer = z.object({ output: AnyJson });
 
 /** What a publisher gets. */
-export const PublishedAnswer = z.object({ id: z.string(), receivers: z.int(), duplicate: z.boolean() });
+export const PublishedAnswer = z.object({
+  id: z.string(),
+  receivers: z.int(),
+  duplicate: z.boolean(),
+});
 
 /** A dead letter. */
-export const DeadLetterAnswer = z.looseObject({ id: z.string(), agent: z.string(), at: Moment, reason: z.string(), attempts: z.int(), kind: z.string(), name: z.string(), data: AnyJson, error: z.looseObject({ code: z.string(), message: z.string() }) });
+export const DeadLetterAnswer = z.looseObject({
+  id: z.string(),
+  agent: z.string(),
+  at: Moment,
+  reason: z.string(),
+  attempts: z.int(),
+  kind: z.string(),
+  name: z.string(),
+  data: AnyJson,
+  error: z.looseObject({ code: z.string(), message: z.string() }),
+});
 
 /** A page of dead letters. */
-export const DeadLettersPage = z.object({ items: z.array(DeadLetterAnswer), next: z.string().optional() });
+export const DeadLettersPage = z.object({
+  items: z.array(DeadLetterAnswer),
+  next: z.string().optional(),
+});
 
 /** What a redrive answers. */
 export const RedrivenAnswer = z.object({ id: z.string(), agent: z.string() });
@@ -93,19 +143,37 @@ export const RedrivenAnswer = z.object({ id: z.string(), agent: z.string() });
 export const RedrivenAllAnswer = z.object({ redriven: z.int() });
 
 /** An effect. */
-export const EffectAnswer = z.looseObject({ id: z.string(), agent: z.string(), envelope: z.string(), name: z.string(), state: z.string(), key: z.string(), attempts: z.int(), at: Moment, input: AnyJson });
+export const EffectAnswer = z.looseObject({
+  id: z.string(),
+  agent: z.string(),
+  envelope: z.string(),
+  name: z.string(),
+  state: z.string(),
+  key: z.string(),
+  attempts: z.int(),
+  at: Moment,
+  input: AnyJson,
+});
 
 /** A list of effects. */
 export const EffectsAnswer = z.object({ items: z.array(EffectAnswer) });
 
 /** A list of schedules. */
-export const SchedulesAnswer = z.object({ items: z.array(z.looseObject({ agent: z.string(), name: z.string(), spec: AnyJson, nextAt: Never })) });
+export const SchedulesAnswer = z.object({
+  items: z.array(
+    z.looseObject({ agent: z.string(), name: z.string(), spec: AnyJson, nextAt: Never }),
+  ),
+});
 
 /** Times to come. */
 export const TimesAnswer = z.object({ items: z.array(Moment) });
 
 /** The agent types whose code is loaded. */
-export const TypesAnswer = z.object({ items: z.array(z.object({ name: z.string(), revision: z.string(), contract: z.record(z.string(), AnyJson) })) });
+export const TypesAnswer = z.object({
+  items: z.array(
+    z.object({ name: z.string(), revision: z.string(), contract: z.record(z.string(), AnyJson) }),
+  ),
+});
 
 /** Names to numbers. */
 export const CountsAnswer = z.record(z.string(), z.number());

@@ -10,8 +10,14 @@ export const CloudEvent = z.looseObject({
   time: z.iso.datetime({ offset: true }).optional(),
   datacontenttype: z.string().optional(),
   data: z.unknown(),
-  aostarget: z.string().optional().describe("type/id; left out: every agent that accepts the event"),
-  partitionkey: z.string().optional().describe("order is kept per credential, source and partition"),
+  aostarget: z
+    .string()
+    .optional()
+    .describe("type/id; left out: every agent that accepts the event"),
+  partitionkey: z
+    .string()
+    .optional()
+    .describe("order is kept per credential, source and partition"),
   traceparent: z.string().optional(),
   aospriority: z.int().min(0).max(9).optional(),
   aosdeliverat: z.iso.datetime({ offset: true }).optional(),
@@ -32,7 +38,10 @@ export const Batch = z.array(
     seq: z.int().optional(),
     duplicate: z.boolean().optional(),
     agent: z.string().optional(),
-    routed: z.array(z.object({ agent: z.string(), id: z.string(), seq: z.int(), duplicate: z.boolean() })).optional().describe("one acknowledgement per agent, where the event named no target"),
+    routed: z
+      .array(z.object({ agent: z.string(), id: z.string(), seq: z.int(), duplicate: z.boolean() }))
+      .optional()
+      .describe("one acknowledgement per agent, where the event named no target"),
     code: z.string().optional(),
     detail: z.string().optional(),
     error: z.unknown().optional().describe("a problem document"),

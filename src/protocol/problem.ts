@@ -30,7 +30,14 @@ export interface ProblemDocument {
 /** Writes an error as a problem document. */
 export function problemOf(error: AosError, instance?: string): ProblemDocument {
   const { code, message, status, retryable, details } = error;
-  const own = { type: `urn:aos:error:${code}`, title: ERROR_CODES[code].meaning, status, detail: message, code, retryable };
+  const own = {
+    type: `urn:aos:error:${code}`,
+    title: ERROR_CODES[code].meaning,
+    status,
+    detail: message,
+    code,
+    retryable,
+  };
   return { ...details, ...own, ...(instance === undefined ? {} : { instance }) };
 }
 

@@ -1,4 +1,11 @@
-import type { AgentInfo, DeadLetterInfo, EffectInfo, MailInfo, ScheduleInfo, TurnRecord } from "../kernel/index.ts";
+import type {
+  AgentInfo,
+  DeadLetterInfo,
+  EffectInfo,
+  MailInfo,
+  ScheduleInfo,
+  TurnRecord,
+} from "../kernel/index.ts";
 
 /** A moment on the wire: RFC 3339 in UTC; null for never. */
 export function moment(at: number | undefined): string | null {
@@ -6,13 +13,20 @@ export function moment(at: number | undefined): string | null {
 }
 
 /** A record as journal, stream and log show it. */
-export function recordRow(record: TurnRecord): Readonly<Record<string, unknown>> & { readonly seq: number } {
+export function recordRow(
+  record: TurnRecord,
+): Readonly<Record<string, unknown>> & { readonly seq: number } {
   return { ...record, at: moment(record.at) };
 }
 
 /** An agent as a process list shows it. */
 export function agentRow(info: AgentInfo): Readonly<Record<string, unknown>> {
-  return { ...info, lastTurnAt: moment(info.lastTurnAt), nextWakeAt: moment(info.nextWakeAt), createdAt: moment(info.createdAt) };
+  return {
+    ...info,
+    lastTurnAt: moment(info.lastTurnAt),
+    nextWakeAt: moment(info.nextWakeAt),
+    createdAt: moment(info.createdAt),
+  };
 }
 
 /** A piece of mail as it is listed. */

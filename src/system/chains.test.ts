@@ -30,7 +30,10 @@ test("two agents that tell each other for ever stop at depth 64: one cut in the 
   await game(aos);
   const [ack] = await aos.emit(Ball, { n: 0 }, { to: [Player, "a"] });
   for (let round = 0; round < 20; round++) await rest(aos);
-  const rows = [...(await aos.kernel.journal("player/a")), ...(await aos.kernel.journal("player/b"))];
+  const rows = [
+    ...(await aos.kernel.journal("player/a")),
+    ...(await aos.kernel.journal("player/b")),
+  ];
   const cuts = rows.filter(({ kind }) => kind === "chain.cut");
   assert.equal(cuts.length, 1);
   assert.equal(cuts[0]?.cause.chain, ack?.id);
@@ -39,7 +42,10 @@ test("two agents that tell each other for ever stop at depth 64: one cut in the 
   assert.equal(items[0]?.reason, "CHAIN_CUT");
   assert.equal(items[0]?.chain, ack?.id);
   assert.equal(items[0]?.depth, 65);
-  assert.equal(rows.filter(({ kind, outcome }) => kind === "event" && outcome === "done").length, 65);
+  assert.equal(
+    rows.filter(({ kind, outcome }) => kind === "event" && outcome === "done").length,
+    65,
+  );
 });
 
 test("a chain that was cut goes on as a new chain when its dead letter is redriven", async (t) => {
@@ -84,7 +90,9 @@ test("a timer begins a new chain: what an agent does tomorrow is no loop", async
   class Clockwork extends PurposeDrivenAgent.define({
     type: "clockwork",
     purpose: "Wind itself up",
-    state: state(1, z.object({ n: z.number(), depths: z.array(z.number()) }), { initial: () => ({ n: 0, depths: [] }) }),
+    state: state(1, z.object({ n: z.number(), depths: z.array(z.number()) }), {
+      initial: () => ({ n: 0, depths: [] }),
+    }),
     on: { ball: Ball },
   }) {
     readonly handlers = this.handle({
@@ -99,5 +107,8 @@ test("a timer begins a new chain: what an agent does tomorrow is no loop", async
   await aos.register(Clockwork, "a");
   await aos.emit(Ball, { n: 0 }, { to: [Clockwork, "a"] });
   await advance(aos, 10_000);
-  assert.deepEqual((await aos.kernel.state("clockwork/a")).state, { n: 6, depths: [0, 0, 0, 0, 0, 0] });
+  assert.deepEqual((await aos.kernel.state("clockwork/a")).state, {
+    n: 6,
+    depths: [0, 0, 0, 0, 0, 0],
+  });
 });

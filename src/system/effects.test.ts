@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
 import { AosError, effect, event, PurposeDrivenAgent, state } from "../index.ts";
-import { advance, afterCrash, ended, folder, onDisk, refused, rest, scene } from "../../test/support/scene.ts";
+import {
+  advance,
+  afterCrash,
+  ended,
+  folder,
+  onDisk,
+  refused,
+  rest,
+  scene,
+} from "../../test/support/scene.ts";
 
 const Go = event("go", z.object({ n: z.number().default(0) }));
 const Out = z.object({ ref: z.string() });
@@ -12,9 +21,22 @@ const FAST = { attempts: 5, backoff: "fixed", delayMs: 100 } as const;
 
 test("an effect that succeeded is not called again when its turn is retried, and gives the same output", async (t) => {
   const calls: string[] = [];
-  const Pay = effect("pay", { input: In, output: Out, repeat: "key", run: ({ id }, { idempotencyKey }) => (calls.push(idempotencyKey), { ref: `${id}-${calls.length}` }) });
+  const Pay = effect("pay", {
+    input: In,
+    output: Out,
+    repeat: "key",
+    run: ({ id }, { idempotencyKey }) => (
+      calls.push(idempotencyKey),
+      { ref: `${id}-${calls.length}` }
+    ),
+  });
   class Payer extends PurposeDrivenAgent.define({
-    type: "payer", purpose: "Pay", state: state(1, Log, { initial: () => ({ refs: [] }) }), on: { go: Go }, uses: [Pay], retry: FAST,
+    type: "payer",
+    purpose: "Pay",
+    state: state(1, Log, { initial: () => ({ refs: [] }) }),
+    on: { go: Go },
+    uses: [Pay],
+    retry: FAST,
   }) {
     readonly handlers = this.handle({
       go: async (ctx) => {
@@ -30,7 +52,10 @@ test("an effect that succeeded is not called again when its turn is retried, and
   const record = await ended(aos, acks);
   assert.equal(record.outcome, "done");
   assert.equal(record.attempts, 3);
-  assert.deepEqual(record.effects.map(({ state: how }) => how), ["memo:done"]);
+  assert.deepEqual(
+    record.effects.map(({ state: how }) => how),
+    ["memo:done"],
+  );
   assert.deepEqual((await aos.kernel.state("payer/a")).state, { refs: ["x-1"] });
   assert.equal(calls.length, 1);
   assert.deepEqual(await aos.kernel.effects({}), [], "a turn that is done needs no memo");
@@ -39,22 +64,38 @@ test("an effect that succeeded is not called again when its turn is retried, and
 test("a retryable failure runs again under the same key; a final one is given from the memo", async (t) => {
   const keys: string[] = [];
   let finals = 0;
-  const Flaky = effect("flaky", { input: In, output: Out, repeat: "key", run: ({ id }, { idempotencyKey }) => {
-    keys.push(idempotencyKey);
-    if (keys.length < 3) throw new AosError("UNAVAILABLE", "down");
-    return { ref: id };
-  } });
-  const Final = effect("final", { input: In, output: Out, repeat: "key", run: () => {
-    finals++;
-    throw new AosError("REFUSED", "no money", { retryable: false });
-  } });
+  const Flaky = effect("flaky", {
+    input: In,
+    output: Out,
+    repeat: "key",
+    run: ({ id }, { idempotencyKey }) => {
+      keys.push(idempotencyKey);
+      if (keys.length < 3) throw new AosError("UNAVAILABLE", "down");
+      return { ref: id };
+    },
+  });
+  const Final = effect("final", {
+    input: In,
+    output: Out,
+    repeat: "key",
+    run: () => {
+      finals++;
+      throw new AosError("REFUSED", "no money", { retryable: false });
+    },
+  });
   class Caller extends PurposeDrivenAgent.define({
-    type: "caller", purpose: "Call", state: state(1, Log, { initial: () => ({ refs: [] }) }), on: { go: Go }, uses: [Flaky, Final], retry: FAST,
+    type: "caller",
+    purpose: "Call",
+    state: state(1, Log, { initial: () => ({ refs: [] }) }),
+    on: { go: Go },
+    uses: [Flaky, Final],
+    retry: FAST,
   }) {
     readonly handlers = this.handle({
       go: async (ctx) => {
-        const answer = await ctx.effect(Final, { id: "y" }).catch((error: unknown) => (error as AosError).code);
-        ctx.state.refs.push(String(answer));
+        await ctx
+          .effect(Final, { id: "y" })
+          .catch((error: unknown) => ctx.state.refs.push((error as AosError).code));
         ctx.state.refs.push((await ctx.effect(Flaky, { id: "x" })).ref);
       },
     });
@@ -73,13 +114,24 @@ test("a retryable failure runs again under the same key; a final one is given fr
 
 test("equal calls in one turn are counted: each happens once, and each is remembered by its place", async (t) => {
   let n = 0;
-  const Roll = effect("roll", { input: In, output: Out, repeat: "key", run: () => ({ ref: String(++n) }) });
+  const Roll = effect("roll", {
+    input: In,
+    output: Out,
+    repeat: "key",
+    run: () => ({ ref: String(++n) }),
+  });
   class Roller extends PurposeDrivenAgent.define({
-    type: "roller", purpose: "Roll", state: state(1, Log, { initial: () => ({ refs: [] }) }), on: { go: Go }, uses: [Roll], retry: FAST,
+    type: "roller",
+    purpose: "Roll",
+    state: state(1, Log, { initial: () => ({ refs: [] }) }),
+    on: { go: Go },
+    uses: [Roll],
+    retry: FAST,
   }) {
     readonly handlers = this.handle({
       go: async (ctx) => {
-        for (let at = 0; at < 3; at++) ctx.state.refs.push((await ctx.effect(Roll, { id: "same" })).ref);
+        for (let at = 0; at < 3; at++)
+          ctx.state.refs.push((await ctx.effect(Roll, { id: "same" })).ref);
         if (ctx.attempt === 1) throw new Error("again");
       },
     });
@@ -93,11 +145,25 @@ test("equal calls in one turn are counted: each happens once, and each is rememb
 });
 
 test("an effect that the contract does not list, or one too many, is refused", async (t) => {
-  const Known = effect("known", { input: In, output: Out, repeat: "safe", run: () => ({ ref: "" }) });
-  const Stranger = effect("stranger", { input: In, output: Out, repeat: "safe", run: () => ({ ref: "" }) });
+  const Known = effect("known", {
+    input: In,
+    output: Out,
+    repeat: "safe",
+    run: () => ({ ref: "" }),
+  });
+  const Stranger = effect("stranger", {
+    input: In,
+    output: Out,
+    repeat: "safe",
+    run: () => ({ ref: "" }),
+  });
   const codes: string[] = [];
   class Greedy extends PurposeDrivenAgent.define({
-    type: "greedy", purpose: "Call too much", state: state(1, Log, { initial: () => ({ refs: [] }) }), on: { go: Go }, uses: [Known],
+    type: "greedy",
+    purpose: "Call too much",
+    state: state(1, Log, { initial: () => ({ refs: [] }) }),
+    on: { go: Go },
+    uses: [Known],
   }) {
     readonly handlers = this.handle({
       go: async (ctx) => {
@@ -122,30 +188,61 @@ function world() {
   const happened = new Set<string>();
   const make = (repeat: "safe" | "key" | "reconcile" | "never") =>
     effect(`do-${repeat}`, {
-      input: In, output: Out, repeat,
+      input: In,
+      output: Out,
+      repeat,
       run: ({ id }, { idempotencyKey }) => {
         calls.push({ name: repeat, key: idempotencyKey, input: id });
         happened.add(idempotencyKey);
-        return isHanging ? new Promise<never>(() => undefined) : { ref: `${repeat}-${calls.length}` };
+        return isHanging
+          ? new Promise<never>(() => undefined)
+          : { ref: `${repeat}-${calls.length}` };
       },
-      reconcile: async (_input, { idempotencyKey }) => (happened.has(idempotencyKey) ? { happened: true, output: { ref: "found" } } : { happened: false }),
+      reconcile: async (_input, { idempotencyKey }) =>
+        happened.has(idempotencyKey)
+          ? { happened: true, output: { ref: "found" } }
+          : { happened: false },
     });
-  const effects = { safe: make("safe"), key: make("key"), reconcile: make("reconcile"), never: make("never") };
-  const Kind = event("kind", z.object({ kind: z.enum(["safe", "key", "reconcile", "never"]), id: z.string() }));
+  const effects = {
+    safe: make("safe"),
+    key: make("key"),
+    reconcile: make("reconcile"),
+    never: make("never"),
+  };
+  const Kind = event(
+    "kind",
+    z.object({ kind: z.enum(["safe", "key", "reconcile", "never"]), id: z.string() }),
+  );
   class Doer extends PurposeDrivenAgent.define({
-    type: "doer", purpose: "Do", state: state(1, Log, { initial: () => ({ refs: [] }) }), on: { kind: Kind, go: Go },
-    uses: [effects.safe, effects.key, effects.reconcile, effects.never], retry: FAST,
+    type: "doer",
+    purpose: "Do",
+    state: state(1, Log, { initial: () => ({ refs: [] }) }),
+    on: { kind: Kind, go: Go },
+    uses: [effects.safe, effects.key, effects.reconcile, effects.never],
+    retry: FAST,
   }) {
     readonly handlers = this.handle({
-      kind: async (ctx, { data }) => void ctx.state.refs.push((await ctx.effect(effects[data.kind], { id: chosen(data.id) })).ref),
+      kind: async (ctx, { data }) =>
+        void ctx.state.refs.push(
+          (await ctx.effect(effects[data.kind], { id: chosen(data.id) })).ref,
+        ),
       go: (ctx) => void ctx.state.refs.push("later"),
     });
   }
   let chosen = (id: string): string => id;
-  return { calls, Doer, Kind, heal: () => void (isHanging = false), choose: (by: (id: string) => string) => void (chosen = by) };
+  return {
+    calls,
+    Doer,
+    Kind,
+    heal: () => void (isHanging = false),
+    choose: (by: (id: string) => string) => void (chosen = by),
+  };
 }
 
-async function crashIn(t: Parameters<typeof folder>[0], kind: "safe" | "key" | "reconcile" | "never") {
+async function crashIn(
+  t: Parameters<typeof folder>[0],
+  kind: "safe" | "key" | "reconcile" | "never",
+) {
   const { calls, Doer, Kind, heal, choose } = world();
   const dir = folder(t);
   const before = await onDisk(t, dir);
@@ -195,7 +292,10 @@ test("after a crash in its call a never effect is in doubt, later mail proceeds,
   assert.deepEqual((await aos.kernel.state("doer/a")).state, { refs: ["later", "told"] });
   assert.equal(calls.length, 1);
   assert.equal((await aos.kernel.agent("doer/a")).parked, 0);
-  await refused("EFFECT_NOT_FOUND", aos.kernel.resolveEffect(doubt?.id ?? "", { outcome: "retry" }));
+  await refused(
+    "EFFECT_NOT_FOUND",
+    aos.kernel.resolveEffect(doubt?.id ?? "", { outcome: "retry" }),
+  );
 });
 
 test("an effect in doubt that is resolved as failed fails its call; as retry, it runs once more", async (t) => {
@@ -227,14 +327,27 @@ test("a never effect that is called with another input, while an earlier call is
   assert.deepEqual(doubt?.input, { id: "x" });
   await aos.kernel.resolveEffect(doubt?.id ?? "", { outcome: "failed" });
   await rest(aos);
-  assert.deepEqual(calls.map(({ input }) => input), ["x", "x-changed"]);
+  assert.deepEqual(
+    calls.map(({ input }) => input),
+    ["x", "x-changed"],
+  );
 });
 
 test("a key effect that is called with another input after a retry is another call with another key", async (t) => {
   const keys: string[] = [];
-  const Post = effect("post", { input: In, output: Out, repeat: "key", run: ({ id }, { idempotencyKey }) => (keys.push(idempotencyKey), { ref: id }) });
+  const Post = effect("post", {
+    input: In,
+    output: Out,
+    repeat: "key",
+    run: ({ id }, { idempotencyKey }) => (keys.push(idempotencyKey), { ref: id }),
+  });
   class Poster extends PurposeDrivenAgent.define({
-    type: "poster", purpose: "Post", state: state(1, Log, { initial: () => ({ refs: [] }) }), on: { go: Go }, uses: [Post], retry: FAST,
+    type: "poster",
+    purpose: "Post",
+    state: state(1, Log, { initial: () => ({ refs: [] }) }),
+    on: { go: Go },
+    uses: [Post],
+    retry: FAST,
   }) {
     readonly handlers = this.handle({
       go: async (ctx) => {
@@ -253,14 +366,24 @@ test("a key effect that is called with another input after a retry is another ca
 test("a breaker that opens parks the turn until it may be tried again, and that counts no attempt", async (t) => {
   let isDown = true;
   let calls = 0;
-  const Call = effect("call", { input: In, output: Out, repeat: "key", run: () => {
-    calls++;
-    if (isDown) throw new AosError("UNAVAILABLE", "down");
-    return { ref: "up" };
-  } });
+  const Call = effect("call", {
+    input: In,
+    output: Out,
+    repeat: "key",
+    run: () => {
+      calls++;
+      if (isDown) throw new AosError("UNAVAILABLE", "down");
+      return { ref: "up" };
+    },
+  });
   const attempts: number[] = [];
   class Client extends PurposeDrivenAgent.define({
-    type: "client", purpose: "Call", state: state(1, Log, { initial: () => ({ refs: [] }) }), on: { go: Go }, uses: [Call], retry: { attempts: 7, backoff: "fixed", delayMs: 100 },
+    type: "client",
+    purpose: "Call",
+    state: state(1, Log, { initial: () => ({ refs: [] }) }),
+    on: { go: Go },
+    uses: [Call],
+    retry: { attempts: 7, backoff: "fixed", delayMs: 100 },
   }) {
     readonly handlers = this.handle({
       go: async (ctx) => {
@@ -289,19 +412,29 @@ test("a half-open breaker is free again after its probe was answered by reconcil
   let isDown = true;
   let isHanging = false;
   const Call = effect("call", {
-    input: In, output: Out, repeat: "reconcile", retry: { attempts: 1, backoff: "fixed", delayMs: 0 },
+    input: In,
+    output: Out,
+    repeat: "reconcile",
+    retry: { attempts: 1, backoff: "fixed", delayMs: 0 },
     run: () => {
       if (isHanging) return new Promise<never>(() => undefined);
       if (isDown) throw new AosError("UNAVAILABLE", "down");
       return { ref: "up" };
     },
-    reconcile: async ({ id }) => (id === "1" ? { happened: true, output: { ref: "found" } } : { happened: false }),
+    reconcile: async ({ id }) =>
+      id === "1" ? { happened: true, output: { ref: "found" } } : { happened: false },
   });
   class Client extends PurposeDrivenAgent.define({
-    type: "client", purpose: "Call", state: state(1, Log, { initial: () => ({ refs: [] }) }), on: { go: Go }, uses: [Call], retry: FAST,
+    type: "client",
+    purpose: "Call",
+    state: state(1, Log, { initial: () => ({ refs: [] }) }),
+    on: { go: Go },
+    uses: [Call],
+    retry: FAST,
   }) {
     readonly handlers = this.handle({
-      go: async (ctx, { data }) => void ctx.state.refs.push((await ctx.effect(Call, { id: String(data.n) })).ref),
+      go: async (ctx, { data }) =>
+        void ctx.state.refs.push((await ctx.effect(Call, { id: String(data.n) })).ref),
     });
   }
   const aos = await scene(t);
@@ -326,11 +459,22 @@ test("a half-open breaker is free again after its probe was answered by reconcil
 test("a never effect that gives no answer in time is in doubt, and its late answer ends the doubt", async (t) => {
   let answer: (value: { ref: string }) => void = () => undefined;
   let calls = 0;
-  const Slow = effect("slow", { input: In, output: Out, timeoutMs: 1_000, run: () => (calls++, new Promise<{ ref: string }>((resolve) => (answer = resolve))) });
+  const Slow = effect("slow", {
+    input: In,
+    output: Out,
+    timeoutMs: 1_000,
+    run: () => (calls++, new Promise<{ ref: string }>((resolve) => (answer = resolve))),
+  });
   class Client extends PurposeDrivenAgent.define({
-    type: "client", purpose: "Call", state: state(1, Log, { initial: () => ({ refs: [] }) }), on: { go: Go }, uses: [Slow],
+    type: "client",
+    purpose: "Call",
+    state: state(1, Log, { initial: () => ({ refs: [] }) }),
+    on: { go: Go },
+    uses: [Slow],
   }) {
-    readonly handlers = this.handle({ go: async (ctx) => void ctx.state.refs.push((await ctx.effect(Slow, { id: "x" })).ref) });
+    readonly handlers = this.handle({
+      go: async (ctx) => void ctx.state.refs.push((await ctx.effect(Slow, { id: "x" })).ref),
+    });
   }
   const aos = await scene(t);
   await aos.register(Client, "a");
@@ -346,19 +490,36 @@ test("a never effect that gives no answer in time is in doubt, and its late answ
 
 test("an effect's own retries stay within one attempt; its output is checked", async (t) => {
   let n = 0;
-  const Own = effect("own", { input: In, output: Out, repeat: "safe", retry: { attempts: 3, backoff: "fixed", delayMs: 10 }, run: () => {
-    if (++n < 3) throw new Error("once more");
-    return { ref: "third" };
-  } });
-  const Wrong = effect("wrong", { input: In, output: Out, repeat: "safe", run: () => ({ ref: 1 }) as never });
+  const Own = effect("own", {
+    input: In,
+    output: Out,
+    repeat: "safe",
+    retry: { attempts: 3, backoff: "fixed", delayMs: 10 },
+    run: () => {
+      if (++n < 3) throw new Error("once more");
+      return { ref: "third" };
+    },
+  });
+  const Wrong = effect("wrong", {
+    input: In,
+    output: Out,
+    repeat: "safe",
+    run: () => ({ ref: 1 }) as never,
+  });
   const codes: string[] = [];
   class Client extends PurposeDrivenAgent.define({
-    type: "client", purpose: "Call", state: state(1, Log, { initial: () => ({ refs: [] }) }), on: { go: Go }, uses: [Own, Wrong],
+    type: "client",
+    purpose: "Call",
+    state: state(1, Log, { initial: () => ({ refs: [] }) }),
+    on: { go: Go },
+    uses: [Own, Wrong],
   }) {
     readonly handlers = this.handle({
       go: async (ctx) => {
         ctx.state.refs.push((await ctx.effect(Own, { id: "x" })).ref);
-        await ctx.effect(Wrong, { id: "x" }).catch((error: AosError) => codes.push(error.code, String(error.retryable)));
+        await ctx
+          .effect(Wrong, { id: "x" })
+          .catch((error: AosError) => codes.push(error.code, String(error.retryable)));
       },
     });
   }
@@ -371,9 +532,18 @@ test("an effect's own retries stay within one attempt; its output is checked", a
 });
 
 test("an effect that nobody awaits does not bring the process down", async (t) => {
-  const Later = effect("later", { input: In, output: Out, repeat: "key", run: () => ({ ref: "x" }) });
+  const Later = effect("later", {
+    input: In,
+    output: Out,
+    repeat: "key",
+    run: () => ({ ref: "x" }),
+  });
   class Careless extends PurposeDrivenAgent.define({
-    type: "careless", purpose: "Forget to await", state: state(1, Log, { initial: () => ({ refs: [] }) }), on: { go: Go }, uses: [Later],
+    type: "careless",
+    purpose: "Forget to await",
+    state: state(1, Log, { initial: () => ({ refs: [] }) }),
+    on: { go: Go },
+    uses: [Later],
   }) {
     readonly handlers = this.handle({
       go: (ctx) => {
@@ -393,7 +563,11 @@ test("an effect that nobody awaits does not bring the process down", async (t) =
 test("uuid and random give the same on every attempt, and other values in another turn", async (t) => {
   const seen: (readonly [string, string, number, number])[] = [];
   class Drawer extends PurposeDrivenAgent.define({
-    type: "drawer", purpose: "Draw", state: state(1, Log, { initial: () => ({ refs: [] }) }), on: { go: Go }, retry: FAST,
+    type: "drawer",
+    purpose: "Draw",
+    state: state(1, Log, { initial: () => ({ refs: [] }) }),
+    on: { go: Go },
+    retry: FAST,
   }) {
     readonly handlers = this.handle({
       go: (ctx) => {
@@ -413,5 +587,8 @@ test("uuid and random give the same on every attempt, and other values in anothe
   assert.deepEqual(seen[2], seen[3]);
   assert.notDeepEqual(seen[0], seen[2]);
   assert.notEqual(seen[0]?.[0], seen[0]?.[1]);
-  assert.match(seen[0]?.[0] ?? "", /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.match(
+    seen[0]?.[0] ?? "",
+    /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+  );
 });

@@ -7,12 +7,22 @@ import { advance, folder, onDisk, refused, rest, scene } from "../../test/suppor
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const Earlier = event("earlier", z.object({ after: z.string() }));
-const Ticks = z.object({ ticks: z.array(z.object({ at: z.number(), scheduledAt: z.number(), missed: z.number() })) });
+const Ticks = z.object({
+  ticks: z.array(z.object({ at: z.number(), scheduledAt: z.number(), missed: z.number() })),
+});
 
 /** A type whose schedule `s` is given; each tick is noted. */
-function ticker(type: string, spec: ReturnType<typeof every> | ReturnType<typeof cron>, during: (tick: Tick, signal: AbortSignal) => void | Promise<void> = () => undefined) {
+function ticker(
+  type: string,
+  spec: ReturnType<typeof every> | ReturnType<typeof cron>,
+  during: (tick: Tick, signal: AbortSignal) => void | Promise<void> = () => undefined,
+) {
   return class Ticker extends PurposeDrivenAgent.define({
-    type, purpose: "Tick", state: state(1, Ticks, { initial: () => ({ ticks: [] }) }), on: { earlier: Earlier }, schedules: { s: spec },
+    type,
+    purpose: "Tick",
+    state: state(1, Ticks, { initial: () => ({ ticks: [] }) }),
+    on: { earlier: Earlier },
+    schedules: { s: spec },
   }) {
     readonly handlers = this.handle({
       s: async (ctx, tick) => {
@@ -25,7 +35,11 @@ function ticker(type: string, spec: ReturnType<typeof every> | ReturnType<typeof
 }
 
 type Aos = Awaited<ReturnType<typeof scene>>;
-const ticks = async (aos: Aos, agent: string): Promise<readonly z.infer<typeof Ticks>["ticks"][number][]> => ((await aos.kernel.state(agent)).state as z.infer<typeof Ticks>).ticks;
+const ticks = async (
+  aos: Aos,
+  agent: string,
+): Promise<readonly z.infer<typeof Ticks>["ticks"][number][]> =>
+  ((await aos.kernel.state(agent)).state as z.infer<typeof Ticks>).ticks;
 const now = (aos: Aos): number => aos.testClock?.now() ?? 0;
 
 test("an interval ticks at its multiples, each once, and survives a restart", async (t) => {
@@ -55,11 +69,18 @@ test("a cron schedule ticks in its zone; a preview says when", async (t) => {
   const [schedule] = await aos.kernel.schedules("daily/a");
   assert.equal(schedule?.nextAt, planned[0]);
   await advance(aos, 24 * HOUR);
-  assert.deepEqual((await ticks(aos, "daily/a")).map(({ scheduledAt }) => scheduledAt), [planned[0]]);
+  assert.deepEqual(
+    (await ticks(aos, "daily/a")).map(({ scheduledAt }) => scheduledAt),
+    [planned[0]],
+  );
   await refused("NOT_FOUND", aos.kernel.previewSchedule("daily/a", "other", 1));
 });
 
-for (const [missed, expected] of [["skip", 0], ["once", 1], ["all", 5]] as const) {
+for (const [missed, expected] of [
+  ["skip", 0],
+  ["once", 1],
+  ["all", 5],
+] as const) {
   test(`ticks missed over a downtime: ${missed} fires ${expected}`, async (t) => {
     const Missing = ticker(`miss-${missed}`, every("10m", { missed, window: "2h" }));
     const dir = folder(t);
@@ -76,7 +97,11 @@ for (const [missed, expected] of [["skip", 0], ["once", 1], ["all", 5]] as const
     await rest(aos);
     const fired = await ticks(aos, `miss-${missed}/a`);
     assert.equal(fired.length, expected);
-    if (missed === "once") assert.deepEqual(fired.map((tick) => tick.missed), [4]);
+    if (missed === "once")
+      assert.deepEqual(
+        fired.map((tick) => tick.missed),
+        [4],
+      );
     await advance(aos, 10 * MINUTE);
     assert.equal((await ticks(aos, `miss-${missed}/a`)).length, expected + 1);
   });
@@ -115,10 +140,15 @@ test("a schedule that changes in the contract is planned anew; one that leaves i
 test("a tick that comes while the one before still runs: skip journals it, queue runs it after, cancel ends the earlier one", async (t) => {
   for (const overlap of ["skip", "queue", "cancel"] as const) {
     const open: (() => void)[] = [];
-    const Slow = ticker(`slow-${overlap}`, every("10s", { overlap }), (_tick, signal) => new Promise((resolve, reject) => {
-      open.push(resolve);
-      signal.addEventListener("abort", () => reject(new Error("cancelled")));
-    }));
+    const Slow = ticker(
+      `slow-${overlap}`,
+      every("10s", { overlap }),
+      (_tick, signal) =>
+        new Promise((resolve, reject) => {
+          open.push(resolve);
+          signal.addEventListener("abort", () => reject(new Error("cancelled")));
+        }),
+    );
     const aos = await scene(t);
     const agent = `slow-${overlap}/a`;
     await aos.register(Slow, "a");
@@ -129,7 +159,10 @@ test("a tick that comes while the one before still runs: skip journals it, queue
       open[0]?.();
       await rest(aos);
       assert.equal((await ticks(aos, agent)).length, 1);
-      assert.equal((await aos.kernel.journal(agent)).filter(({ kind }) => kind === "schedule.missed").length, 1);
+      assert.equal(
+        (await aos.kernel.journal(agent)).filter(({ kind }) => kind === "schedule.missed").length,
+        1,
+      );
     } else if (overlap === "queue") {
       assert.equal(open.length, 1);
       open[0]?.();
@@ -142,7 +175,10 @@ test("a tick that comes while the one before still runs: skip journals it, queue
       open[1]?.();
       await rest(aos);
       assert.equal((await ticks(aos, agent)).length, 1);
-      assert.equal((await aos.kernel.journal(agent)).filter(({ outcome }) => outcome === "refused").length, 1);
+      assert.equal(
+        (await aos.kernel.journal(agent)).filter(({ outcome }) => outcome === "refused").length,
+        1,
+      );
     }
   }
 });
@@ -152,7 +188,11 @@ test("jitter delays each tick by less than it says, the same each time", async (
   const aos = await scene(t);
   for (const id of ["a", "b", "c"]) await aos.register(Jittery, id);
   await advance(aos, 30 * MINUTE);
-  const delays = await Promise.all(["a", "b", "c"].map(async (id) => (await ticks(aos, `jittery/${id}`)).map(({ at, scheduledAt }) => at - scheduledAt)));
+  const delays = await Promise.all(
+    ["a", "b", "c"].map(async (id) =>
+      (await ticks(aos, `jittery/${id}`)).map(({ at, scheduledAt }) => at - scheduledAt),
+    ),
+  );
   assert.ok(delays.flat().length >= 6);
   assert.ok(delays.flat().every((delay) => delay >= 0 && delay < 5 * MINUTE));
   assert.ok(new Set(delays.flat()).size > 1);
@@ -168,7 +208,11 @@ test("an agent brings its next tick forward, never back, and the plan goes on fr
   const [planned] = await aos.kernel.schedules("hourly/a");
   await aos.emit(Earlier, { after: "2h" }, { to: [Hourly, "a"] });
   await rest(aos);
-  assert.equal((await aos.kernel.schedules("hourly/a"))[0]?.nextAt, planned?.nextAt, "never later than the operator says");
+  assert.equal(
+    (await aos.kernel.schedules("hourly/a"))[0]?.nextAt,
+    planned?.nextAt,
+    "never later than the operator says",
+  );
   await aos.emit(Earlier, { after: "10m" }, { to: [Hourly, "a"] });
   await rest(aos);
   assert.equal((await aos.kernel.schedules("hourly/a"))[0]?.nextAt, now(aos) + 10 * MINUTE);
@@ -192,5 +236,7 @@ test("a schedule can be run by hand, beside its plan", async (t) => {
 test("a schedule that no calendar can keep is refused with its contract", async (t) => {
   const aos = await scene(t);
   await refused("SCHEDULE_INVALID", () => aos.load(ticker("never-ticks", cron("0 0 31 2 *"))));
-  await refused("SCHEDULE_INVALID", () => aos.load(ticker("nowhere", cron("0 0 * * *", { tz: "Mars/Olympus" }))));
+  await refused("SCHEDULE_INVALID", () =>
+    aos.load(ticker("nowhere", cron("0 0 * * *", { tz: "Mars/Olympus" }))),
+  );
 });

@@ -4,7 +4,15 @@ import { z } from "zod";
 import { event, PurposeDrivenAgent, state } from "../index.ts";
 import { advance, folder, onDisk, rest, scene } from "../../test/support/scene.ts";
 
-const Do = event("do", z.object({ what: z.enum(["set", "cancel", "both"]), name: z.string().default("t"), after: z.string().default("1m"), tag: z.string().default("x") }));
+const Do = event(
+  "do",
+  z.object({
+    what: z.enum(["set", "cancel", "both"]),
+    name: z.string().default("t"),
+    after: z.string().default("1m"),
+    tag: z.string().default("x"),
+  }),
+);
 const Rang = event("rang", z.object({ tag: z.string() }));
 
 let failures = 0;
@@ -32,8 +40,12 @@ class Sleeper extends PurposeDrivenAgent.define({
 }
 
 type Aos = Awaited<ReturnType<typeof scene>>;
-const rang = async (aos: Aos): Promise<unknown> => ((await aos.kernel.state("sleeper/a")).state as { rang: unknown }).rang;
-const send = async (aos: Aos, data: { what: "set" | "cancel" | "both"; name?: string; after?: string; tag?: string }): Promise<void> => {
+const rang = async (aos: Aos): Promise<unknown> =>
+  ((await aos.kernel.state("sleeper/a")).state as { rang: unknown }).rang;
+const send = async (
+  aos: Aos,
+  data: { what: "set" | "cancel" | "both"; name?: string; after?: string; tag?: string },
+): Promise<void> => {
   await aos.emit(Do, data, { to: [Sleeper, "a"] });
   await rest(aos);
 };
@@ -84,7 +96,11 @@ test("a timer that is set again while its last ring is retried loses nothing and
 
 test("a turn that fails sets no timer", async (t) => {
   class Hasty extends PurposeDrivenAgent.define({
-    type: "hasty", purpose: "Set a timer and fail", state: state(1, z.object({}), { initial: () => ({}) }), on: { do: Do, rang: Rang }, retry: { attempts: 1, backoff: "fixed", delayMs: 0 },
+    type: "hasty",
+    purpose: "Set a timer and fail",
+    state: state(1, z.object({}), { initial: () => ({}) }),
+    on: { do: Do, rang: Rang },
+    retry: { attempts: 1, backoff: "fixed", delayMs: 0 },
   }) {
     readonly handlers = this.handle({
       do: (ctx) => {

@@ -10,9 +10,17 @@ interface Message {
 }
 
 /** Reads turns until there are enough, then hangs up. */
-async function read(http: HttpHarness, count: number, headers: Readonly<Record<string, string>> = {}, query = ""): Promise<Message[]> {
+async function read(
+  http: HttpHarness,
+  count: number,
+  headers: Readonly<Record<string, string>> = {},
+  query = "",
+): Promise<Message[]> {
   const hangUp = new AbortController();
-  const response = await fetch(`${http.url}/api/stream${query}`, { headers: { authorization: `Bearer ${http.key}`, ...headers }, signal: hangUp.signal });
+  const response = await fetch(`${http.url}/api/stream${query}`, {
+    headers: { authorization: `Bearer ${http.key}`, ...headers },
+    signal: hangUp.signal,
+  });
   assert.equal(response.headers.get("content-type"), "text/event-stream");
   const found: Message[] = [];
   let rest = "";
@@ -20,8 +28,14 @@ async function read(http: HttpHarness, count: number, headers: Readonly<Record<s
     const parts = (rest + chunk).split("\n\n");
     rest = parts.pop() ?? "";
     for (const part of parts) {
-      const field = (name: string): string => new RegExp(`^${name}: (.*)$`, "m").exec(part)?.[1] ?? "";
-      if (field("event") === "turn") found.push({ id: field("id"), event: "turn", data: JSON.parse(field("data")) as Message["data"] });
+      const field = (name: string): string =>
+        new RegExp(`^${name}: (.*)$`, "m").exec(part)?.[1] ?? "";
+      if (field("event") === "turn")
+        found.push({
+          id: field("id"),
+          event: "turn",
+          data: JSON.parse(field("data")) as Message["data"],
+        });
     }
     if (found.length >= count) break;
   }
@@ -45,9 +59,16 @@ test("a stream resumes after the last id without a gap and without a repetition"
   }
   await sending;
   const turns = seen.map(({ data }) => data["turn"] as number);
-  assert.deepEqual(turns, Array.from({ length: wanted }, (_, at) => (turns[0] ?? 0) + at));
-  const journal = (await http.call("GET", "/api/agents/counter/main/journal?limit=1000")).body.items;
-  assert.deepEqual(seen.map(({ data }) => data), journal.slice(-wanted));
+  assert.deepEqual(
+    turns,
+    Array.from({ length: wanted }, (_, at) => (turns[0] ?? 0) + at),
+  );
+  const journal = (await http.call("GET", "/api/agents/counter/main/journal?limit=1000")).body
+    .items;
+  assert.deepEqual(
+    seen.map(({ data }) => data),
+    journal.slice(-wanted),
+  );
 });
 
 test("a stream can be of one agent, and begins after a given record", async () => {
@@ -58,12 +79,17 @@ test("a stream can be of one agent, and begins after a given record", async () =
   assert.ok(found.every(({ data }) => data["agent"] === "counter/other"));
   assert.equal((await http.call("GET", "/api/stream?agent=counter/nobody")).status, 404);
   assert.equal((await http.call("GET", "/api/stream?after=soon")).status, 422);
-  assert.equal((await http.call("GET", "/api/stream", undefined, { "last-event-id": "x" })).status, 400);
+  assert.equal(
+    (await http.call("GET", "/api/stream", undefined, { "last-event-id": "x" })).status,
+    400,
+  );
 });
 
 test("a silent stream is kept alive by comments", async () => {
   await using http = await startHttp({ limits: { heartbeatMs: 20 } });
-  const response = await fetch(`${http.url}/api/stream`, { headers: { authorization: `Bearer ${http.key}` } });
+  const response = await fetch(`${http.url}/api/stream`, {
+    headers: { authorization: `Bearer ${http.key}` },
+  });
   let text = "";
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
     text += chunk;
@@ -75,7 +101,10 @@ test("a silent stream is kept alive by comments", async () => {
 test("only so many streams are open at once", async () => {
   await using http = await startHttp({ limits: { longConnections: 1 } });
   const hangUp = new AbortController();
-  const first = await fetch(`${http.url}/api/stream`, { headers: { authorization: `Bearer ${http.key}` }, signal: hangUp.signal });
+  const first = await fetch(`${http.url}/api/stream`, {
+    headers: { authorization: `Bearer ${http.key}` },
+    signal: hangUp.signal,
+  });
   assert.equal(first.status, 200);
   const second = await http.call("GET", "/api/stream");
   assert.deepEqual([second.status, second.body["code"]], [429, "QUEUE_FULL"]);

@@ -1,11 +1,26 @@
 /** A running system in memory behind a real HTTP server, for the tests of the HTTP face. */
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import { createServer, type HttpLimits, type HttpServer, type HttpSystem, type HttpWebhook } from "../../src/http/index.ts";
-import { AosError, command, cron, effect, event, PurposeDrivenAgent, query, state } from "../../src/kernel/index.ts";
+import {
+  createServer,
+  type HttpLimits,
+  type HttpServer,
+  type HttpSystem,
+  type HttpWebhook,
+} from "../../src/http/index.ts";
+import {
+  AosError,
+  command,
+  cron,
+  effect,
+  event,
+  PurposeDrivenAgent,
+  query,
+  state,
+} from "../../src/kernel/index.ts";
 import { ApiKeys, CachedAuthenticator } from "../../src/services/auth/index.ts";
 import { collectKernel, Metrics } from "../../src/services/observability/index.ts";
-import { AgentOperatingSystem, systemHasher } from "../../src/system/index.ts";
+import { AgentOperatingSystem, type BootOptions, systemHasher } from "../../src/system/index.ts";
 
 const Added = event("added", z.object({ by: z.number() }));
 const Burst = event("burst", z.object({ why: z.string() }));
@@ -19,7 +34,7 @@ const Pay = effect("pay", {
 });
 
 /** Counts; fails where it is told to. */
-export class Counter extends PurposeDrivenAgent.define({
+class Counter extends PurposeDrivenAgent.define({
   type: "counter",
   purpose: "Count",
   state: state(1, z.object({ total: z.number() }), { initial: () => ({ total: 0 }) }),
@@ -28,7 +43,10 @@ export class Counter extends PurposeDrivenAgent.define({
     set: command(z.object({ to: z.number() }), z.object({ was: z.number() })),
     stall: command(z.object({}), z.object({})),
   },
-  queries: { total: query(z.object({}), z.number()), times: query(z.object({ by: z.number() }), z.number()) },
+  queries: {
+    total: query(z.object({}), z.number()),
+    times: query(z.object({ by: z.number() }), z.number()),
+  },
   uses: [Pay],
   schedules: { daily: cron("0 9 * * *", { tz: "Europe/London" }) },
   retry: { attempts: 1, backoff: "fixed", delayMs: 1 },
@@ -66,7 +84,7 @@ export class Counter extends PurposeDrivenAgent.define({
 const Seen = event("seen", z.object({}).loose());
 
 /** Accepts another event, for routing. */
-export class Watcher extends PurposeDrivenAgent.define({
+class Watcher extends PurposeDrivenAgent.define({
   type: "watcher",
   purpose: "Watch",
   state: state(1, z.object({ seen: z.number() }), { initial: () => ({ seen: 0 }) }),
@@ -94,63 +112,144 @@ export interface HttpHarness extends AsyncDisposable {
   /** Errors that nobody expected. */
   readonly unexpected: unknown[];
   /** A request with the key; JSON bodies are written, JSON answers read. */
-  call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answered>;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answered>;
   /** Sends a structured CloudEvent. */
-  send(address: string, type: string, data: unknown, attributes?: Readonly<Record<string, unknown>>, headers?: Readonly<Record<string, string>>): Promise<Answered>;
+  send(
+    address: string,
+    type: string,
+    data: unknown,
+    attributes?: Readonly<Record<string, unknown>>,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answered>;
 }
 
 /** A response that was read. */
-export interface Answered {
+interface Answered {
   readonly status: number;
   readonly headers: Headers;
   // A test says itself what it expects.
-  readonly body: Readonly<Record<string, unknown>> & { readonly items: readonly Readonly<Record<string, unknown>>[] };
+  readonly body: Readonly<Record<string, unknown>> & {
+    readonly items: readonly Readonly<Record<string, unknown>>[];
+  };
 }
 
 let eventId = 0;
 
 /** Boots a system with `counter/main` and serves it. */
 export async function startHttp(
-  options: { readonly limits?: Partial<HttpLimits>; readonly boot?: ConstructorParameters<typeof AgentOperatingSystem>[0]; readonly webhooks?: Readonly<Record<string, HttpWebhook>> } = {},
+  options: {
+    readonly limits?: Partial<HttpLimits>;
+    readonly boot?: BootOptions;
+    readonly webhooks?: Readonly<Record<string, HttpWebhook>>;
+  } = {},
 ): Promise<HttpHarness> {
   const aos = await AgentOperatingSystem.boot({ store: "memory", ...options.boot });
   await aos.loadAll([Counter, Watcher]);
   await aos.register(Counter, "main");
   const clock = { now: () => Date.now() };
-  const keys = new ApiKeys({ ledger: aos.ledger, clock, hasher: systemHasher, random: randomBytes });
-  const { key } = await keys.create({ scopes: ["admin"], isFleet: true });
-  const metrics = new Metrics();
-  collectKernel(metrics, () => aos.kernel.stats());
-  const unexpected: unknown[] = [];
-  const system: HttpSystem = {
-    api: aos.kernel,
-    auth: new CachedAuthenticator({ keys, clock, hasher: systemHasher, given: [{ secret: "given-key", principal: { id: "given", tenant: "default", scopes: ["read"], isFleet: false } }] }),
+  const keys = new ApiKeys({
+    ledger: aos.ledger,
     clock,
-    metrics: () => metrics.text(),
-    readiness: () => (aos.kernel.stats().storeIsDown ? { ok: false, reasons: ["the store fails"] } : { ok: true, reasons: [] }),
-    info: { version: "0.0.0-test", node: "local" },
-    webhooks: new Map(Object.entries(options.webhooks ?? {})),
-    testClock: aos.testClock,
+    hasher: systemHasher,
+    random: randomBytes,
+  });
+  const { key } = await keys.create({ scopes: ["admin"], isFleet: true });
+  const unexpected: unknown[] = [];
+  const system = faceOf(aos, keys, clock, options.webhooks ?? {});
+  const log = {
+    info: () => undefined,
+    warn: () => undefined,
+    error: (_message: string, fields: unknown) => void unexpected.push(fields),
   };
-  const log = { info: () => undefined, warn: () => undefined, error: (_message: string, fields: unknown) => void unexpected.push(fields) };
-  const server = await createServer({ system, host: "127.0.0.1", port: 0, log, limits: options.limits });
-  const call: HttpHarness["call"] = async (method, path, body, headers = {}) => {
-    const response = await fetch(`${server.url}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
-      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    const isJson = (response.headers.get("content-type") ?? "").includes("json");
-    return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : { text }) as Answered["body"] };
-  };
+  const server = await createServer({
+    system,
+    host: "127.0.0.1",
+    port: 0,
+    log,
+    limits: options.limits,
+  });
+  const call = caller(server.url, key);
   return {
-    aos, keys, server, url: server.url, key, unexpected, call,
+    aos,
+    keys,
+    server,
+    url: server.url,
+    key,
+    unexpected,
+    call,
     send: (address, type, data, attributes = {}, headers = {}) =>
-      call("POST", `/api/agents/${address}/events`, { specversion: "1.0", id: `e${++eventId}`, source: "test", type, data, ...attributes }, { "content-type": "application/cloudevents+json", ...headers }),
+      call(
+        "POST",
+        `/api/agents/${address}/events`,
+        { specversion: "1.0", id: `e${++eventId}`, source: "test", type, data, ...attributes },
+        { "content-type": "application/cloudevents+json", ...headers },
+      ),
     [Symbol.asyncDispose]: async () => {
       await server.close(1_000);
       await aos.shutdown();
     },
+  };
+}
+
+/** A fetch with the key that reads its answer. */
+function caller(url: string, key: string): HttpHarness["call"] {
+  return async (method, path, body, headers = {}) => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(body === undefined
+        ? {}
+        : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = (response.headers.get("content-type") ?? "").includes("json");
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (isJson ? JSON.parse(text) : { text }) as Answered["body"],
+    };
+  };
+}
+
+/** The system as the HTTP face takes it. */
+function faceOf(
+  aos: AgentOperatingSystem,
+  keys: ApiKeys,
+  clock: { now(): number },
+  webhooks: Readonly<Record<string, HttpWebhook>>,
+): HttpSystem {
+  const metrics = new Metrics();
+  collectKernel(metrics, () => aos.kernel.stats());
+  return {
+    api: aos.kernel,
+    auth: new CachedAuthenticator({
+      keys,
+      clock,
+      hasher: systemHasher,
+      given: [
+        {
+          secret: "given-key",
+          principal: { id: "given", tenant: "default", scopes: ["read"], isFleet: false },
+        },
+      ],
+    }),
+    clock,
+    metrics: () => metrics.text(),
+    readiness: () =>
+      aos.kernel.stats().storeIsDown
+        ? { ok: false, reasons: ["the store fails"] }
+        : { ok: true, reasons: [] },
+    info: { version: "0.0.0-test", node: "local" },
+    webhooks: new Map(Object.entries(webhooks)),
+    testClock: aos.testClock,
   };
 }

@@ -19,14 +19,14 @@ import {
   type Store,
   type SubscriptionRow,
 } from "../../kernel/index.ts";
-import type { CensusRow } from "./agents-table.ts";
+import type { CensusRow } from "./tables/agents-table.ts";
 import { connect, type ConnectionOptions } from "./connection.ts";
-import type { DeadFilter } from "./dead-table.ts";
-import type { EffectFilter } from "./effects-table.ts";
+import type { DeadFilter } from "./tables/dead-table.ts";
+import type { EffectFilter } from "./tables/effects-table.ts";
 import { IdleCheckpoint } from "./idle-checkpoint.ts";
 import { isDiskFault, isUnitFault, storeError, unitError } from "./faults.ts";
 import { prepareSchema } from "./schema.ts";
-import { isRisky, Tables } from "./tables.ts";
+import { isRisky, Tables } from "./tables/tables.ts";
 import { measureUsage } from "./usage.ts";
 
 /** Something about the store that its owner should log. */

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
-import { all, first } from "./query.ts";
+import { all, first } from "./tables/query.ts";
 
 /** Pages up to which each one is looked at; reading more would hold up turns for too long. */
 const PAGES_MAX = 65_536;

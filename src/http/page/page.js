@@ -47,10 +47,15 @@ function show(state, text) {
 }
 
 async function get(path, options = {}) {
-  const response = await fetch(path, { ...options, headers: { authorization: `Bearer ${sessionStorage.getItem(KEY)}`, ...options.headers } });
+  const response = await fetch(path, {
+    ...options,
+    headers: { authorization: `Bearer ${sessionStorage.getItem(KEY)}`, ...options.headers },
+  });
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
-  throw Object.assign(new Error(problem.detail ?? `the system answered ${response.status}`), { status: response.status });
+  throw Object.assign(new Error(problem.detail ?? `the system answered ${response.status}`), {
+    status: response.status,
+  });
 }
 
 /** Connects, and again whenever the connection is lost, until another session takes over. */
@@ -74,12 +79,16 @@ async function start() {
       }
       show("lost", error.status === undefined ? "connection lost; trying again …" : error.message);
     }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]));
+    await new Promise((resolve) =>
+      setTimeout(resolve, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]),
+    );
   }
 }
 
 async function follow(mine, onLive) {
-  const stream = await get("/api/stream", { headers: lastSeq === undefined ? {} : { "last-event-id": lastSeq } });
+  const stream = await get("/api/stream", {
+    headers: lastSeq === undefined ? {} : { "last-event-id": lastSeq },
+  });
   await list();
   if (mine !== session) return;
   if (lastSeq === undefined) await recall().catch(() => undefined);
@@ -110,7 +119,7 @@ function take(message) {
   const record = JSON.parse(fields.data);
   note(record);
   changed.add(record.agent);
-  refreshing ??= setTimeout(refresh, REFRESH_MS);
+  refreshing ??= setTimeout(() => void refresh(), REFRESH_MS);
 }
 
 function note(record) {
@@ -130,11 +139,22 @@ async function list() {
 
 /** Fills a page that was just opened with what happened before. */
 async function recall() {
-  const busy = [...agents.values()].filter(({ turn }) => turn > 0).toSorted(byLastTurn).slice(0, RECALLED_AGENTS);
-  const journals = await Promise.all(busy.map(async ({ type, id, turn }) => {
-    const after = Math.max(0, turn - RECALLED_TURNS);
-    return (await (await get(`/api/agents/${encodeURIComponent(type)}/${encodeURIComponent(id)}/journal?after=${after}&limit=${RECALLED_TURNS}`)).json()).items;
-  }));
+  const busy = [...agents.values()]
+    .filter(({ turn }) => turn > 0)
+    .toSorted(byLastTurn)
+    .slice(0, RECALLED_AGENTS);
+  const journals = await Promise.all(
+    busy.map(async ({ type, id, turn }) => {
+      const after = Math.max(0, turn - RECALLED_TURNS);
+      return (
+        await (
+          await get(
+            `/api/agents/${encodeURIComponent(type)}/${encodeURIComponent(id)}/journal?after=${after}&limit=${RECALLED_TURNS}`,
+          )
+        ).json()
+      ).items;
+    }),
+  );
   for (const record of journals.flat().toSorted((a, b) => a.seq - b.seq)) note(record);
   render();
 }
@@ -145,43 +165,85 @@ async function refresh() {
   changed.clear();
   try {
     if (due.length > 10 || due.some((address) => !agents.has(address))) await list();
-    else await Promise.all(due.map(async (address) => agents.set(address, await (await get(`/api/agents/${address.split("/").slice(-2).map(encodeURIComponent).join("/")}`)).json())));
+    else
+      await Promise.all(
+        due.map(async (address) =>
+          agents.set(
+            address,
+            await (
+              await get(
+                `/api/agents/${address.split("/").slice(-2).map(encodeURIComponent).join("/")}`,
+              )
+            ).json(),
+          ),
+        ),
+      );
     render();
   } catch {
     // The stream tells whether the connection is lost.
   }
-  refreshing = changed.size > 0 ? setTimeout(refresh, REFRESH_MS) : undefined;
+  refreshing = changed.size > 0 ? setTimeout(() => void refresh(), REFRESH_MS) : undefined;
 }
 
 function render() {
   const rows = [...agents.values()].toSorted(byLastTurn);
   $("agents").hidden = rows.length === 0;
   $("empty").hidden = rows.length > 0;
-  $("agents").tBodies[0].replaceChildren(...rows.map((agent) => {
-    const record = latest.get(agent.address);
-    return node("tr", {},
-      node("td", {}, agent.address),
-      node("td", { className: `state ${agent.state}` }, agent.state, ...(agent.reason ? [node("span", { className: "hint reason" }, agent.reason)] : [])),
-      cell("Mail", String(agent.mailbox), "num"),
-      cell("Parked", String(agent.parked), "num"),
-      cell("Last turn", agent.lastTurnAt === null ? "never" : `${ago(agent.lastTurnAt)}${record === undefined ? "" : ` · ${record.cause.type}`}`),
-      cell("Next wake", agent.nextWakeAt === null ? "on an event" : when(agent.nextWakeAt)));
-  }));
+  $("agents").tBodies[0].replaceChildren(
+    ...rows.map((agent) => {
+      const record = latest.get(agent.address);
+      return node(
+        "tr",
+        {},
+        node("td", {}, agent.address),
+        node(
+          "td",
+          { className: `state ${agent.state}` },
+          agent.state,
+          ...(agent.reason ? [node("span", { className: "hint reason" }, agent.reason)] : []),
+        ),
+        cell("Mail", String(agent.mailbox), "num"),
+        cell("Parked", String(agent.parked), "num"),
+        cell(
+          "Last turn",
+          agent.lastTurnAt === null
+            ? "never"
+            : `${ago(agent.lastTurnAt)}${record === undefined ? "" : ` · ${record.cause.type}`}`,
+        ),
+        cell("Next wake", agent.nextWakeAt === null ? "on an event" : when(agent.nextWakeAt)),
+      );
+    }),
+  );
 }
 
 function byLastTurn(a, b) {
-  return (b.lastTurnAt ?? "").localeCompare(a.lastTurnAt ?? "") || a.address.localeCompare(b.address);
+  return (
+    (b.lastTurnAt ?? "").localeCompare(a.lastTurnAt ?? "") || a.address.localeCompare(b.address)
+  );
 }
 
 function recordItem(record) {
   const decisions = record.decisions.map(({ choice, because }) =>
-    node("span", { className: "decision" }, node("strong", {}, text(choice)), because === undefined ? "" : ` because ${text(because)}`));
-  return node("li", {},
-    node("time", { dateTime: record.at }, new Date(record.at).toLocaleTimeString()), " ",
-    node("code", {}, record.agent), ` ${record.cause.type} `,
+    node(
+      "span",
+      { className: "decision" },
+      node("strong", {}, text(choice)),
+      because === undefined ? "" : ` because ${text(because)}`,
+    ),
+  );
+  return node(
+    "li",
+    {},
+    node("time", { dateTime: record.at }, new Date(record.at).toLocaleTimeString()),
+    " ",
+    node("code", {}, record.agent),
+    ` ${record.cause.type} `,
     node("span", { className: record.outcome }, record.outcome),
-    record.error === undefined ? "" : node("span", { className: "bad" }, ` ${record.error.code}: ${record.error.message}`),
-    ...decisions);
+    record.error === undefined
+      ? ""
+      : node("span", { className: "bad" }, ` ${record.error.code}: ${record.error.message}`),
+    ...decisions,
+  );
 }
 
 function cell(name, value, className = "") {
@@ -197,7 +259,11 @@ function node(name, properties, ...children) {
 }
 
 function text(value) {
-  return typeof value === "string" ? value : Array.isArray(value) ? value.map(text).join("; ") : JSON.stringify(value);
+  return typeof value === "string"
+    ? value
+    : Array.isArray(value)
+      ? value.map(text).join("; ")
+      : JSON.stringify(value);
 }
 
 function ago(at) {
@@ -208,5 +274,7 @@ function ago(at) {
 
 function when(at) {
   const date = new Date(at);
-  return date.toDateString() === new Date().toDateString() ? date.toLocaleTimeString() : date.toLocaleString();
+  return date.toDateString() === new Date().toDateString()
+    ? date.toLocaleTimeString()
+    : date.toLocaleString();
 }

@@ -1,5 +1,5 @@
-import { TYPE_PATTERN } from "../address.ts";
-import { parseDuration } from "../duration.ts";
+import { parseAddress, TYPE_PATTERN } from "../address.ts";
+import { parseDuration } from "../time/duration.ts";
 import { AosError } from "../errors.ts";
 import type { Contract } from "./contract.ts";
 
@@ -49,6 +49,7 @@ export function checkContract(contract: Contract): void {
   const { supervise } = contract;
   if (supervise !== undefined) {
     parseDuration(supervise.within);
+    for (const to of [...(supervise.dependsOn ?? []), ...(supervise.escalate === undefined ? [] : [supervise.escalate])]) parseAddress(to);
     if (!Number.isSafeInteger(supervise.restarts) || supervise.restarts < 0) refuse(contract, "supervise.restarts is not a whole number from 0");
   }
   for (const [quantity, periods] of Object.entries(contract.budget ?? {})) {

@@ -1,5 +1,5 @@
 import type { RetryPolicy } from "../retry.ts";
-import type { ScheduleSpec } from "../schedule.ts";
+import type { ScheduleSpec } from "../time/schedule.ts";
 import type { CommandType, EffectType, EventType, QueryType, StateType } from "./messages.ts";
 import type { StandardSchema } from "./schema.ts";
 

@@ -1,5 +1,11 @@
 import { timingSafeEqual } from "node:crypto";
-import { AosError, type Clock, type Hasher, type Ledger, type LedgerEntry } from "../../kernel/index.ts";
+import {
+  AosError,
+  type Clock,
+  type Hasher,
+  type Ledger,
+  type LedgerEntry,
+} from "../../kernel/index.ts";
 import { type Principal, type Scope, SCOPES } from "./principal.ts";
 import { newSecret, type RandomBytes } from "./token.ts";
 
@@ -60,7 +66,8 @@ export class ApiKeys {
     if (wanted.scopes.length === 0 || !wanted.scopes.every((scope) => SCOPES.includes(scope))) {
       throw new AosError("USAGE", `a key needs one or more of the scopes ${SCOPES.join(", ")}`);
     }
-    if ((wanted.note ?? "").length > NOTE_MAX) throw new AosError("USAGE", `a key's note has at most ${NOTE_MAX} characters`);
+    if ((wanted.note ?? "").length > NOTE_MAX)
+      throw new AosError("USAGE", `a key's note has at most ${NOTE_MAX} characters`);
     const id = Buffer.from(random(8)).toString("hex");
     const key = `aos_${id}_${newSecret(random)}`;
     const info: ApiKeyInfo = {
@@ -73,14 +80,25 @@ export class ApiKeys {
       expiresAt: wanted.expiresAt,
     };
     const stored: StoredKey = { ...info, hash: hasher.sha256(key) };
-    await ledger.apply([{ op: "put", class: CLASS, key: id, bytes: Buffer.from(JSON.stringify(stored)), expectedVersion: 0 }]);
+    await ledger.apply([
+      {
+        op: "put",
+        class: CLASS,
+        key: id,
+        bytes: Buffer.from(JSON.stringify(stored)),
+        expectedVersion: 0,
+      },
+    ]);
     return { key, info };
   }
 
   /** Ends a key at once. @throws AosError NOT_FOUND. */
   async revoke(id: string): Promise<void> {
     const { ledger } = this.#options;
-    if (id === "" || (await ledger.get(CLASS, id.slice(0, 100))) === undefined) throw new AosError("NOT_FOUND", `there is no API key ${id.slice(0, 80)}`, { details: { id: id.slice(0, 80) } });
+    if (id === "" || (await ledger.get(CLASS, id.slice(0, 100))) === undefined)
+      throw new AosError("NOT_FOUND", `there is no API key ${id.slice(0, 80)}`, {
+        details: { id: id.slice(0, 80) },
+      });
     await ledger.apply([{ op: "delete", class: CLASS, key: id }]);
     for (const changed of this.#onChange) changed();
   }
@@ -98,13 +116,18 @@ export class ApiKeys {
   }
 
   /** Whoever holds a key, and until when; undefined where the key is none, revoked or expired. */
-  async find(key: string): Promise<{ readonly principal: Principal; readonly expiresAt?: number | undefined } | undefined> {
+  async find(
+    key: string,
+  ): Promise<
+    { readonly principal: Principal; readonly expiresAt?: number | undefined } | undefined
+  > {
     const { ledger, clock, hasher } = this.#options;
     const id = KEY.exec(key)?.[1];
     const entry = id === undefined ? undefined : await ledger.get(CLASS, id);
     if (entry === undefined) return undefined;
     const stored = read(entry);
-    if (!timingSafeEqual(Buffer.from(stored.hash), Buffer.from(hasher.sha256(key)))) return undefined;
+    if (!timingSafeEqual(Buffer.from(stored.hash), Buffer.from(hasher.sha256(key))))
+      return undefined;
     if (stored.expiresAt !== undefined && stored.expiresAt <= clock.now()) return undefined;
     const { tenant, scopes, isFleet, expiresAt } = stored;
     return { principal: { id: stored.id, tenant, scopes, isFleet }, expiresAt };

@@ -29,11 +29,19 @@ export class CachedAuthenticator {
   /** Rises with each revocation: what was read before one is not cached after it. */
   #epoch = 0;
 
-  constructor(options: { readonly keys: ApiKeys; readonly clock: Pick<Clock, "now">; readonly hasher: Hasher; readonly given?: readonly GivenCredential[] }) {
+  constructor(options: {
+    readonly keys: ApiKeys;
+    readonly clock: Pick<Clock, "now">;
+    readonly hasher: Hasher;
+    readonly given?: readonly GivenCredential[];
+  }) {
     this.#keys = options.keys;
     this.#clock = options.clock;
     this.#hasher = options.hasher;
-    this.#given = (options.given ?? []).map(({ secret, principal }) => ({ hash: Buffer.from(options.hasher.sha256(secret)), principal }));
+    this.#given = (options.given ?? []).map(({ secret, principal }) => ({
+      hash: Buffer.from(options.hasher.sha256(secret)),
+      principal,
+    }));
     options.keys.onRevoked(() => {
       this.#epoch++;
       this.#cache.clear();
@@ -55,14 +63,22 @@ export class CachedAuthenticator {
 
   async #find(header: string): Promise<Principal> {
     const secret = header.length > HEADER_MAX ? undefined : BEARER.exec(header)?.[1];
-    if (secret === undefined) throw refused("the Authorization header is not of the form: Bearer <key>");
+    if (secret === undefined)
+      throw refused("the Authorization header is not of the form: Bearer <key>");
     const hash = Buffer.from(this.#hasher.sha256(secret));
     const given = this.#given.find((each) => timingSafeEqual(each.hash, hash));
-    if (given !== undefined) return this.#remember(header, { principal: given.principal, expiresAt: Number.POSITIVE_INFINITY });
+    if (given !== undefined)
+      return this.#remember(header, {
+        principal: given.principal,
+        expiresAt: Number.POSITIVE_INFINITY,
+      });
     const epoch = this.#epoch;
     const found = await this.#keys.find(secret);
     if (found === undefined) throw refused("the credential is unknown, revoked or expired");
-    const known: Known = { principal: found.principal, expiresAt: found.expiresAt ?? Number.POSITIVE_INFINITY };
+    const known: Known = {
+      principal: found.principal,
+      expiresAt: found.expiresAt ?? Number.POSITIVE_INFINITY,
+    };
     return epoch === this.#epoch ? this.#remember(header, known) : known.principal;
   }
 

@@ -15,7 +15,17 @@ export interface LoggerOptions {
 
 const HIDDEN = "[redacted]";
 /** Members whose values are never written, at the top and one and two levels down. */
-const SECRETS = ["authorization", "cookie", "apiKey", "api_key", "key", "token", "secret", "password", "connectionString"];
+const SECRETS = [
+  "authorization",
+  "cookie",
+  "apiKey",
+  "api_key",
+  "key",
+  "token",
+  "secret",
+  "password",
+  "connectionString",
+];
 const paths = SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 const KEY_TEXT = /\b(?:aos|aosop)_[A-Za-z0-9]+_[A-Za-z0-9_-]{20,}|\bBearer\s+[\x21-\x7e]+/g;
 
@@ -32,14 +42,30 @@ export function createLogger(options: LoggerOptions): Log {
       messageKey: "message",
       serializers: { error: describeError },
     },
-    { write: (line) => write(format === "json" ? line.replace(KEY_TEXT, HIDDEN) : prettyLine(line.replace(KEY_TEXT, HIDDEN))) },
+    {
+      write: (line) =>
+        write(
+          format === "json"
+            ? line.replace(KEY_TEXT, HIDDEN)
+            : prettyLine(line.replace(KEY_TEXT, HIDDEN)),
+        ),
+    },
   );
   return wrap(logger);
 }
 
 function wrap(logger: Logger): Log {
-  const at = (level: "debug" | "info" | "warn" | "error") => (message: string, fields: LogFields = {}) => logger[level](fields, message);
-  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error"), child: (fields) => wrap(logger.child(fields)) };
+  const at =
+    (level: "debug" | "info" | "warn" | "error") =>
+    (message: string, fields: LogFields = {}) =>
+      logger[level](fields, message);
+  return {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    child: (fields) => wrap(logger.child(fields)),
+  };
 }
 
 /** An error as a line carries it: code, message, details, where it came from, and what lies below it. */

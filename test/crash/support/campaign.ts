@@ -84,7 +84,7 @@ class Driver {
     const ways = [...POINTS, ...POINTS, ...(this.#plan.hasStrace ? SYSCALLS : []), ...Array.from({ length: POINTS.length }, () => "random")];
     const way = this.#pick(ways);
     const isSyscall = SYSCALLS.some((name) => name === way);
-    const n = 1 + this.#below(isSyscall ? 60 : way === "after-open" || way === "before-close" ? 1 : 20);
+    const n = 1 + this.#below(isSyscall ? 60 : way === "after-open" || way === "before-close" ? 1 : way.includes("effect") ? 5 : 12);
     const args = way === "random" || isSyscall ? [] : [way, String(n)];
     const before = isSyscall ? ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", `trace=${way}`, "-e", `inject=${way}:signal=KILL:when=${n}`] : [];
     const jobs = this.#jobs();

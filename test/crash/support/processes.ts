@@ -99,7 +99,7 @@ export function node(args: readonly string[], env: NodeJS.ProcessEnv = {}, befor
 }
 
 /** The environment without what would configure AOS. */
-function foreign(): NodeJS.ProcessEnv {
+export function foreign(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("AOS_")));
 }
 

@@ -1,0 +1,177 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { JournalRow, JournalWrite, Retention } from "../../../kernel/index.ts";
+import { all, first } from "./query.ts";
+
+const COLUMNS = "j.id, j.prev, j.agent, j.turn, j.at, j.body, j.delta, a.address";
+const FROM = "FROM journal j JOIN agents a ON a.no = j.agent";
+/** Rows that a search looks at, newest first. */
+const SEARCH_ROWS = 200_000;
+
+interface Stored {
+  readonly id: number;
+  readonly prev: number;
+  readonly agent: number;
+  readonly turn: number;
+  readonly at: number;
+  readonly body: string;
+  readonly delta: string | null;
+  readonly address: string;
+}
+
+/** The journal: append-only, without any index; an agent's rows are walked backwards from its newest one. */
+export class JournalTable {
+  readonly #insert: StatementSync;
+  readonly #walk: StatementSync;
+  readonly #after: StatementSync;
+  readonly #search: StatementSync;
+  readonly #byId: StatementSync;
+  readonly #last: StatementSync;
+  readonly #window: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #agents: StatementSync;
+  readonly #step: StatementSync;
+  #pruned = 0;
+  #trimmed = 0;
+
+  constructor(db: DatabaseSync) {
+    this.#insert = db.prepare(
+      "INSERT INTO journal (id, prev, agent, turn, at, body, delta) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    );
+    this.#walk = db.prepare(
+      `WITH RECURSIVE walk (id, prev) AS (
+         SELECT id, prev FROM journal WHERE id = (SELECT head FROM agents WHERE no = ?1) AND turn > ?2
+         UNION ALL SELECT back.id, back.prev FROM walk JOIN journal back ON back.id = walk.prev WHERE back.turn > ?2),
+       page (id) AS MATERIALIZED (SELECT id FROM walk ORDER BY id LIMIT ?3)
+       SELECT ${COLUMNS} FROM page CROSS JOIN journal j ON j.id = page.id JOIN agents a ON a.no = j.agent ORDER BY j.id`,
+    );
+    this.#after = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id > ? ORDER BY j.id LIMIT ?`);
+    this.#search = db.prepare(
+      `SELECT ${COLUMNS} ${FROM} WHERE j.id > ? AND instr(j.body, ?) > 0 ORDER BY j.id DESC LIMIT ?`,
+    );
+    this.#byId = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id = ?`);
+    this.#last = db.prepare("SELECT id, at FROM journal ORDER BY id DESC LIMIT 1");
+    this.#window = db.prepare(
+      `SELECT id, at, id = (SELECT head FROM agents WHERE no = journal.agent) AS is_head FROM journal WHERE id > ? ORDER BY id LIMIT ?`,
+    );
+    this.#agents = db.prepare("SELECT no, head FROM agents WHERE no > ? ORDER BY no LIMIT ?");
+    this.#step = db.prepare(
+      "SELECT prev, at, octet_length(body) + ifnull(octet_length(delta), 0) AS bytes, substr(delta, 1, 1) AS mark FROM journal WHERE id = ?",
+    );
+    this.#delete = db.prepare("DELETE FROM journal WHERE id = ?");
+  }
+
+  append(row: JournalWrite): void {
+    this.#insert.run(row.id, row.prev, row.agent, row.turn, row.at, row.body, row.delta ?? null);
+  }
+
+  /** The newest row's id and time; zeros where there is none. */
+  last(): { readonly id: number; readonly at: number } {
+    const found = first<{ readonly id: number; readonly at: number }>(this.#last);
+    return { id: found?.id ?? 0, at: found?.at ?? 0 };
+  }
+
+  /** An agent's oldest rows after a turn, oldest first. Costs time for all of its rows after that turn. */
+  of(agent: number, after: number, limit: number): readonly JournalRow[] {
+    return all<Stored>(this.#walk, agent, after, limit).map(toRow);
+  }
+
+  after(id: number, limit: number): readonly JournalRow[] {
+    return all<Stored>(this.#after, id, limit).map(toRow);
+  }
+
+  byId(id: number): JournalRow | undefined {
+    const found = first<Stored>(this.#byId, id);
+    return found === undefined ? undefined : toRow(found);
+  }
+
+  /** Rows whose body contains a text, newest first, among the newest 200,000. */
+  containing(text: string, limit: number): readonly JournalRow[] {
+    return all<Stored>(this.#search, this.last().id - SEARCH_ROWS, text, limit).map(toRow);
+  }
+
+  /**
+   * Looks at the next `limit` rows and drops those before a time, but never the newest one of an agent.
+   * True where rows before that time remain to be looked at.
+   */
+  prune(before: number, limit: number): boolean {
+    const rows = all<{ readonly id: number; readonly at: number; readonly is_head: number | null }>(
+      this.#window,
+      this.#pruned,
+      limit,
+    );
+    for (const { id, at, is_head: isHead } of rows) {
+      if (at >= before) {
+        this.#pruned = 0;
+        return false;
+      }
+      if (isHead !== 1) this.#delete.run(id);
+      this.#pruned = id;
+    }
+    const more = rows.length === limit;
+    if (!more) this.#pruned = 0;
+    return more;
+  }
+
+  /**
+   * Looks at further agents, until they had `limit` rows, and drops of each the oldest rows past its bytes. True where
+   * agents remain to be looked at.
+   */
+  trim(retention: Retention, limit: number): boolean {
+    const agents = all<{ readonly no: number; readonly head: number }>(
+      this.#agents,
+      this.#trimmed,
+      limit,
+    );
+    let looked = 0;
+    for (const { no, head } of agents) {
+      looked += this.#trimOne(head, retention);
+      this.#trimmed = no;
+      if (looked >= limit) return true;
+    }
+    if (agents.length === limit) return true;
+    this.#trimmed = 0;
+    return false;
+  }
+
+  /** Walks back from an agent's newest row: what is kept begins, if it may, with a full copy of the state. */
+  #trimOne(head: number, { journalBytes, dedupeBefore, dedupePerAgent }: Retention): number {
+    let kept = 0;
+    let bytes = 0;
+    let looked = 0;
+    let isDropping = false;
+    let lacksCopy = false;
+    for (let id = head; ; looked++) {
+      const row = first<Step>(this.#step, id);
+      if (row === undefined) return looked;
+      bytes += row.bytes;
+      const isNeeded = kept === 0 || (row.at >= dedupeBefore && kept < dedupePerAgent);
+      // A state that is never copied whole must not keep its journal for ever.
+      isDropping ||= !isNeeded && (lacksCopy ? bytes > 2 * journalBytes : bytes > journalBytes);
+      if (isDropping) this.#delete.run(id);
+      else kept++;
+      if (row.mark !== null) lacksCopy = row.mark !== "=";
+      id = row.prev;
+    }
+  }
+}
+
+interface Step {
+  readonly prev: number;
+  readonly at: number;
+  readonly bytes: number;
+  /** `=` for a full copy, another character for a difference. */
+  readonly mark: string | null;
+}
+
+function toRow(stored: Stored): JournalRow {
+  return {
+    id: stored.id,
+    prev: stored.prev,
+    agent: stored.agent,
+    turn: stored.turn,
+    at: stored.at,
+    body: stored.body,
+    delta: stored.delta ?? undefined,
+    address: stored.address,
+  };
+}

@@ -1,0 +1,108 @@
+import type { AosError } from "../errors.ts";
+import { type Mail, Mailbox } from "../mail/mailbox.ts";
+import type { AgentRow, AgentStatus } from "../store/store.ts";
+import { tenantOf, typeOf } from "../address.ts";
+
+/** What an agent keeps beside its state: rare things, stored as one JSON text. */
+export interface AgentMeta {
+  readonly config?: unknown;
+  readonly tags?: readonly string[] | undefined;
+  readonly spawnedBy?: string | undefined;
+  /** Times of recent failures, newest last; for restart intensity. */
+  readonly failures?: readonly number[] | undefined;
+  /** Attempts in a row that had to be aborted for want of progress. */
+  readonly stuck?: number | undefined;
+  /** Times that the whole process died in this agent's turn. */
+  readonly crashes?: number | undefined;
+  /** Why it is paused or quarantined. */
+  readonly reason?: string | undefined;
+}
+
+/** The attempt in flight, as far as the agent's entry must know it. */
+export interface RunningAttempt {
+  readonly mail: Mail;
+  readonly startedAt: number;
+  /** Ends the attempt at once: its context is dead, what it leaves is dropped. */
+  abort(error: AosError): void;
+}
+
+/** An agent in memory. What turns leave is applied here at once and to the store by the next group commit. */
+export class AgentEntry {
+  readonly no: number;
+  readonly address: string;
+  readonly tenant: string;
+  readonly type: string;
+  readonly createdAt: number;
+  readonly mailbox = new Mailbox();
+  status: AgentStatus;
+  epoch: number;
+  stateVersion: number;
+  /** The latest state, which may not be durable yet. */
+  state: string;
+  /** The state of the last commit: what queries and readers see. */
+  durableState: string;
+  durableVersion: number;
+  turn: number;
+  head: number;
+  lastAt: number;
+  meta: AgentMeta;
+  attempt: RunningAttempt | undefined;
+  /** Units of this agent that wait for a commit. */
+  pending = 0;
+  /** Turns among them. */
+  turnsPending = 0;
+  /** Raised when a commit failed: what was built on it is dropped. */
+  generation = 0;
+  isQueued = false;
+  /** The generation of the dedupe filter that knows this agent's keys; 0 for none. */
+  filterGeneration = 0;
+  /** Where the agent stands while its rows are read again after a failed commit. */
+  isStale = false;
+  whenSettled: (() => void)[] = [];
+
+  constructor(row: AgentRow) {
+    this.no = row.no;
+    this.address = row.address;
+    this.tenant = tenantOf(row.address);
+    this.type = typeOf(row.address);
+    this.createdAt = row.createdAt;
+    this.status = row.status;
+    this.epoch = row.epoch;
+    this.stateVersion = row.stateVersion;
+    this.durableVersion = row.stateVersion;
+    this.state = row.state;
+    this.durableState = row.state;
+    this.turn = row.turn;
+    this.head = row.head;
+    this.lastAt = row.lastAt;
+    this.meta = row.meta === undefined ? {} : (JSON.parse(row.meta) as AgentMeta);
+  }
+
+  /** Whether nothing is lost when it leaves memory. */
+  get isIdle(): boolean {
+    return this.attempt === undefined && this.pending === 0 && !this.isQueued;
+  }
+
+  /** What builds on an agent's uncommitted turns is void: a commit failed. Its rows are read again. */
+  invalidate(): void {
+    this.generation++;
+    this.isStale = true;
+  }
+
+  /** Bytes that it takes in memory, roughly. */
+  get bytes(): number {
+    return 500 + this.state.length + this.mailbox.depth * 500;
+  }
+
+  settle(): void {
+    this.pending--;
+    if (this.pending === 0 && this.whenSettled.length > 0) {
+      for (const resolve of this.whenSettled.splice(0)) resolve();
+    }
+  }
+
+  /** Resolves when nothing of this agent waits for a commit. */
+  settled(): Promise<void> {
+    return this.pending === 0 ? Promise.resolve() : new Promise((resolve) => this.whenSettled.push(resolve));
+  }
+}

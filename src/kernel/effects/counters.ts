@@ -1,0 +1,106 @@
+import type { Budget, Period } from "../contract/contract.ts";
+import type { AgentEntry } from "../agents/entry.ts";
+import type { LedgerOp } from "../store/ledger.ts";
+import type { Store } from "../store/store.ts";
+import type { TypeRegistry } from "../agents/types.ts";
+
+/** The ledger class in which counts stand: key `bucket start|agent|quantity|period`. */
+export const COUNTER_CLASS = "count";
+
+const PERIODS: readonly { readonly period: Period; readonly end: (now: number) => readonly [from: number, to: number] }[] = [
+  { period: "minute", end: (now) => bucket(now, 60_000) },
+  { period: "hour", end: (now) => bucket(now, 3_600_000) },
+  { period: "day", end: (now) => bucket(now, 86_400_000) },
+  { period: "month", end: month },
+];
+
+function bucket(now: number, width: number): readonly [number, number] {
+  const from = Math.floor(now / width) * width;
+  return [from, from + width];
+}
+
+function month(now: number): readonly [number, number] {
+  const date = new Date(now);
+  const at = (offset: number): number => Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + offset, 1);
+  return [at(0), at(1)];
+}
+
+/**
+ * Counts of turns, wakes and effects per agent and calendar period (UTC), limited by the contract's budget. They are
+ * ledger sums that commit with the turn; memory holds what was read.
+ */
+export class Counters {
+  readonly #store: Store;
+  readonly #types: TypeRegistry;
+  readonly #counts = new Map<string, number>();
+
+  constructor(store: Store, types: TypeRegistry) {
+    this.#store = store;
+    this.#types = types;
+  }
+
+  /** Whether the contract limits a quantity at all. */
+  limits(entry: AgentEntry, quantity: string): boolean {
+    return this.#budget(entry)?.[quantity] !== undefined;
+  }
+
+  /** Reads the counts that an agent's budget needs; call it once before `blockedUntil`. */
+  async warm(entry: AgentEntry, now: number): Promise<void> {
+    for (const { key } of this.#buckets(entry, undefined, now)) {
+      if (!this.#counts.has(key)) {
+        const sum = await this.#store.ledgerSum(COUNTER_CLASS, key);
+        if (!this.#counts.has(key)) this.#counts.set(key, sum);
+      }
+    }
+    if (this.#counts.size > 100_000) this.#counts.clear();
+  }
+
+  /** Whether `warm` is needed. */
+  isCold(entry: AgentEntry, now: number): boolean {
+    if (this.#budget(entry) === undefined) return false;
+    return this.#buckets(entry, undefined, now).some(({ key }) => !this.#counts.has(key));
+  }
+
+  /** When a quantity is allowed again, epoch ms; undefined where it is now. */
+  blockedUntil(entry: AgentEntry, quantity: string, now: number): number | undefined {
+    let until: number | undefined;
+    for (const { key, limit, to } of this.#buckets(entry, quantity, now)) {
+      if ((this.#counts.get(key) ?? 0) >= limit) until = Math.max(until ?? 0, to);
+    }
+    return until;
+  }
+
+  /** Counts one, in memory at once and in the ledger with the commit that carries `ops`. */
+  count(entry: AgentEntry, quantity: string, now: number, ops: LedgerOp[]): void {
+    if (this.#budget(entry) === undefined) return;
+    for (const { key } of this.#buckets(entry, quantity, now)) {
+      this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+      ops.push({ op: "add", class: COUNTER_CLASS, key, delta: 1 });
+    }
+  }
+
+  /** Forgets what was counted for commits that failed; it is read again. */
+  forget(): void {
+    this.#counts.clear();
+  }
+
+  #budget(entry: AgentEntry): Budget | undefined {
+    return this.#types.get(entry.type)?.contract.budget;
+  }
+
+  #buckets(entry: AgentEntry, quantity: string | undefined, now: number): { key: string; limit: number; to: number }[] {
+    const budget = this.#budget(entry);
+    if (budget === undefined) return [];
+    const found: { key: string; limit: number; to: number }[] = [];
+    for (const [name, limits] of Object.entries(budget)) {
+      if (quantity !== undefined && name !== quantity) continue;
+      for (const { period, end } of PERIODS) {
+        const limit = limits[period];
+        if (limit === undefined) continue;
+        const [from, to] = end(now);
+        found.push({ key: `${String(from).padStart(14, "0")}|${entry.address}|${name}|${period}`, limit, to });
+      }
+    }
+    return found;
+  }
+}

@@ -1,0 +1,279 @@
+import { validate } from "../contract/schema.ts";
+import type { Pending } from "../store/committer.ts";
+import type { Core } from "../core.ts";
+import type { DedupeIndex } from "./dedupe.ts";
+import type { Directory } from "../agents/directory.ts";
+import { type Envelope, EXTERNAL, type MailKind, PRIORITY_DEFAULT, PRIORITY_MAX } from "./envelope.ts";
+import type { AgentEntry } from "../agents/entry.ts";
+import { AosError, toAosError } from "../errors.ts";
+import { digest53, toJson, utf8Length } from "../json.ts";
+import type { Arriving, Mail } from "./mailbox.ts";
+import type { Commit, MailRow, MaybePromise } from "../store/store.ts";
+import type { LoadedType } from "../agents/types.ts";
+
+/** What arrives from outside for one agent. */
+export interface Arrival {
+  /** `tenant/type/id`. */
+  readonly target: string;
+  readonly kind: MailKind;
+  readonly name: string;
+  /** The payload, or its JSON text in `text`. */
+  readonly data?: unknown;
+  readonly text?: string | undefined;
+  /** CloudEvents `source`; `aos` where left out. */
+  readonly source?: string | undefined;
+  /** Principal and partition of the sender: its lane together with `source`. */
+  readonly sender?: string | undefined;
+  readonly eventId?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly key?: string | undefined;
+  /** 0–9. */
+  readonly priority?: number | undefined;
+  /** Epoch ms. */
+  readonly deliverAt?: number | undefined;
+  readonly expiresAt?: number | undefined;
+  readonly correlation?: string | undefined;
+  readonly traceparent?: string | undefined;
+  readonly version?: number | undefined;
+  /** The envelope's id where the caller must choose it. */
+  readonly id?: string | undefined;
+  readonly waiters?: readonly string[] | undefined;
+  /** The chain it continues, where an agent asks. */
+  readonly chain?: { readonly id: string; readonly depth: number; readonly causation: string } | undefined;
+}
+
+/** What a sender gets once its mail is durable. */
+export interface Ack {
+  readonly id: string;
+  /** Rises per sender; unique. */
+  readonly seq: number;
+  readonly duplicate: boolean;
+}
+
+/** Checks what arrives, and makes it durable mail. */
+export class Intake {
+  readonly #core: Core;
+  readonly #directory: Directory;
+  readonly #dedupe: DedupeIndex;
+  readonly #wake: (entry: AgentEntry) => void;
+  isClosed = false;
+
+  constructor(core: Core, directory: Directory, dedupe: DedupeIndex, wake: (entry: AgentEntry) => void) {
+    this.#core = core;
+    this.#directory = directory;
+    this.#dedupe = dedupe;
+    this.#wake = wake;
+  }
+
+  /**
+   * Accepts mail for an agent. Resolves once it is durable, or its turn is.
+   * @throws AosError AGENT_NOT_FOUND, AGENT_TERMINATED, EVENT_NOT_ACCEPTED, PAYLOAD_INVALID, PAYLOAD_TOO_LARGE,
+   * MAILBOX_FULL, IDEMPOTENCY_CONFLICT, DISK_FULL, STORE_FAILED, SHUTTING_DOWN.
+   */
+  accept(arrival: Arrival): Promise<Ack> {
+    try {
+      if (this.isClosed) throw new AosError("SHUTTING_DOWN", "the system is shutting down");
+      const entry = this.#directory.get(arrival.target);
+      return entry instanceof Promise ? entry.then((loaded) => this.#admit(arrival, loaded)) : this.#admit(arrival, entry);
+    } catch (thrown) {
+      return Promise.reject(toAosError(thrown));
+    }
+  }
+
+  #admit(arrival: Arrival, entry: AgentEntry | undefined): Promise<Ack> {
+    if (entry === undefined) throw new AosError("AGENT_NOT_FOUND", `there is no agent ${arrival.target}; register it first`, { details: { agent: arrival.target } });
+    if (entry.status === "terminated") throw new AosError("AGENT_TERMINATED", `agent ${arrival.target} was terminated`, { details: { agent: arrival.target } });
+    const text = payloadText(arrival, this.#core.limits.payloadBytes);
+    const value = checkPayload(this.#core.types.get(entry.type), arrival.kind, arrival.name, text, arrival.version);
+    return value instanceof Promise
+      ? value.then((checked) => this.#deduplicate(arrival, entry, text, checked))
+      : this.#deduplicate(arrival, entry, text, value);
+  }
+
+  #deduplicate(arrival: Arrival, entry: AgentEntry, text: string, value: { readonly of: unknown } | undefined): Promise<Ack> {
+    const source = arrival.source ?? "aos";
+    const sender = arrival.waiters === undefined ? `${EXTERNAL}${arrival.sender ?? ""}|${source}` : source;
+    const key = arrival.key ?? (arrival.eventId === undefined ? undefined : `${source}\n${arrival.eventId}`);
+    if (key === undefined) return this.#store(arrival, entry, text, value, sender, undefined);
+    const hash = this.#core.hasher.sha256(`${entry.address}\n${sender}\n${key}`).slice(0, 32);
+    const digest = digest53(`${arrival.name}\n${text}`);
+    const first = this.#dedupe.find(entry, hash, this.#core.clock.now());
+    const resume = (found: Awaited<typeof first>): Promise<Ack> => {
+      if (found === undefined) return this.#store(arrival, entry, text, value, sender, { hash, digest });
+      if (found.digest !== digest) {
+        throw new AosError("IDEMPOTENCY_CONFLICT", `key ${clip(key)} was used before with another payload`, { details: { id: found.id } });
+      }
+      const ack = { id: found.id, seq: found.seq, duplicate: true };
+      return found.durable === undefined ? Promise.resolve(ack) : found.durable.then(() => ack);
+    };
+    return first instanceof Promise ? first.then(resume) : resume(first);
+  }
+
+  #store(
+    arrival: Arrival,
+    entry: AgentEntry,
+    text: string,
+    value: { readonly of: unknown } | undefined,
+    sender: string,
+    dedupe: { readonly hash: string; readonly digest: number } | undefined,
+  ): Promise<Ack> {
+    if (entry.mailbox.depth >= this.#core.limits.mailboxDepth) {
+      throw new AosError("MAILBOX_FULL", `the mailbox of ${arrival.target} holds ${entry.mailbox.depth} messages; send later`, { details: { agent: arrival.target, depth: entry.mailbox.depth } });
+    }
+    const seq = this.#core.numbers.seq();
+    const envelope = this.#envelope(arrival, sender, dedupe?.hash);
+    const mail: Mail = { seq, envelope, data: text, value, attempts: 0, marked: 0, stored: false, digest: dedupe?.digest };
+    const { promise, resolve, reject } = Promise.withResolvers<Ack>();
+    const dueAt = arrival.deliverAt !== undefined && arrival.deliverAt > envelope.at ? arrival.deliverAt : this.#debounced(entry, envelope);
+    const arriving: Arriving = { row: () => mailRow(mail, entry.no, dueAt) };
+    if (dedupe !== undefined) this.#dedupe.add({ ...dedupe, id: envelope.id, seq, at: envelope.at }, promise);
+    mail.arriving = arriving;
+    entry.pending++;
+    let isTurnDropped = false;
+    const pending: Pending = {
+      build: () => {
+        const turn = arriving.fused?.build();
+        isTurnDropped = arriving.fused !== undefined && turn === undefined;
+        return turn ?? unitOf(mail, arriving);
+      },
+      settled: (error, isWhole) => {
+        const { fused } = arriving;
+        const wasFused = fused !== undefined && !mail.stored;
+        // A turn that was dropped must hear of it too, or its agent waits for it for ever.
+        if (wasFused || isTurnDropped) fused?.settled(error, isWhole);
+        isTurnDropped = false;
+        if (wasFused && error !== undefined && !isWhole) {
+          // The turn could not be written, but the mail can.
+          arriving.fused = undefined;
+          this.#core.committer.push(pending);
+          return;
+        }
+        mail.arriving = undefined;
+        if (error !== undefined && !wasFused) undo(entry, mail, error);
+        entry.settle();
+        if (error === undefined) {
+          if (dedupe !== undefined) this.#dedupe.settled(dedupe.hash);
+          resolve({ id: envelope.id, seq, duplicate: false });
+        } else {
+          if (dedupe !== undefined) this.#dedupe.remove(dedupe.hash);
+          reject(error);
+        }
+      },
+    };
+    this.#core.committer.push(pending);
+    if (dueAt === undefined) {
+      entry.mailbox.add(mail);
+      this.#wake(entry);
+    } else this.onDelayed(dueAt);
+    return promise;
+  }
+
+  /** Told of mail that joins later. */
+  onDelayed: (dueAt: number) => void = () => undefined;
+  /** Says when a debounced event joins; undefined where its handler does not debounce. */
+  onDebounce: (entry: AgentEntry, envelope: Envelope) => number | undefined = () => undefined;
+
+  #debounced(entry: AgentEntry, envelope: Envelope): number | undefined {
+    return envelope.kind === "event" ? this.onDebounce(entry, envelope) : undefined;
+  }
+
+  #envelope(arrival: Arrival, sender: string, dedupe: string | undefined): Envelope {
+    const id = arrival.id ?? this.#core.entropy.uuid();
+    const chain = arrival.chain?.id ?? id;
+    return {
+      id,
+      kind: arrival.kind,
+      name: arrival.name,
+      target: arrival.target,
+      sender,
+      source: arrival.source ?? "aos",
+      eventId: arrival.eventId,
+      subject: arrival.subject,
+      correlation: arrival.correlation ?? chain,
+      causation: arrival.chain?.causation,
+      chain,
+      depth: arrival.chain?.depth ?? 0,
+      priority: checkPriority(arrival.priority),
+      at: this.#core.clock.now(),
+      expiresAt: arrival.expiresAt,
+      version: arrival.version,
+      dedupe,
+      traceparent: arrival.traceparent,
+      waiters: arrival.waiters,
+    };
+  }
+}
+
+function unitOf(mail: Mail, arriving: Arriving): Commit {
+  mail.stored = true;
+  return { mailIn: [arriving.row()] };
+}
+
+/** Nobody was told that it is in: it must not be handled either. */
+function undo(entry: AgentEntry, mail: Mail, error: AosError): void {
+  mail.stored = false;
+  entry.mailbox.takeWhere(1, (each) => each.seq === mail.seq);
+  if (entry.attempt?.mail === mail) entry.attempt.abort(error);
+}
+
+/** Mail as it is stored. */
+export function mailRow(mail: Mail, agent: number, dueAt?: number, timer?: string): MailRow {
+  return {
+    seq: mail.seq,
+    agent,
+    priority: mail.envelope.priority,
+    dueAt,
+    parked: mail.parked,
+    attempts: mail.attempts,
+    marked: mail.marked,
+    timer,
+    head: JSON.stringify(mail.envelope),
+    data: mail.data,
+  };
+}
+
+/** @throws AosError LIMIT_EXCEEDED where a priority is not a whole number from 0 to 9. */
+export function checkPriority(priority: number | undefined): number {
+  if (priority === undefined) return PRIORITY_DEFAULT;
+  if (Number.isInteger(priority) && priority >= 0 && priority <= PRIORITY_MAX) return priority;
+  throw new AosError("LIMIT_EXCEEDED", `a priority is a whole number from 0 to ${PRIORITY_MAX}`, { details: { priority } });
+}
+
+function payloadText(arrival: Arrival, bytesMax: number): string {
+  const text = arrival.text ?? toJson(arrival.data ?? null, `payload of ${arrival.name}`);
+  if (text.length > bytesMax / 3 && utf8Length(text) > bytesMax) {
+    throw new AosError("PAYLOAD_TOO_LARGE", `the payload of ${arrival.name} is larger than ${bytesMax} bytes`, { details: { bytesMax } });
+  }
+  return text;
+}
+
+/**
+ * Validates a payload against the loaded contract; undefined where no code is loaded, then it is checked when it is.
+ * An older version of an event is first brought up to date.
+ */
+export function checkPayload(
+  type: LoadedType | undefined,
+  kind: MailKind,
+  name: string,
+  text: string,
+  version?: number,
+): MaybePromise<{ readonly of: unknown } | undefined> {
+  if (type === undefined) return undefined;
+  if (kind === "schedule" || kind === "wake") return { of: null };
+  const found = kind === "command" ? type.commands.get(name) : type.events.get(name);
+  if (found === undefined) {
+    throw new AosError("EVENT_NOT_ACCEPTED", `type ${type.name} does not accept ${kind} ${clip(name)}`, {
+      details: { accepts: [...(kind === "command" ? type.commands : type.events).keys()] },
+    });
+  }
+  let value: unknown = JSON.parse(text);
+  const declared = found.type;
+  if (declared.kind === "event") {
+    for (let from = version ?? declared.version; from < declared.version; from++) value = declared.upcast[from]?.(value as never);
+  }
+  const schema = declared.kind === "event" ? declared.data : declared.input;
+  const checked = validate(schema, value, `payload of ${name}`);
+  return checked instanceof Promise ? checked.then((of) => ({ of })) : { of: checked };
+}
+
+const clip = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text);

@@ -1,0 +1,156 @@
+import type { Decision } from "../contract/context.ts";
+import type { RunningAttempt, AgentEntry } from "../agents/entry.ts";
+import type { MailKind } from "../mail/envelope.ts";
+import { AosError } from "../errors.ts";
+import type { LedgerOp } from "../store/ledger.ts";
+import type { Mail } from "../mail/mailbox.ts";
+import type { EffectNote } from "./record.ts";
+import type { EffectRow } from "../store/store.ts";
+import type { LoadedType } from "../agents/types.ts";
+
+/** A message as a handler left it; it becomes mail when the turn settles. */
+export interface MessageDraft {
+  /** The receiver's number and address. */
+  readonly agent: number;
+  readonly address: string;
+  readonly kind: MailKind;
+  readonly name: string;
+  readonly data: string;
+  readonly version?: number | undefined;
+  readonly priority: number;
+  readonly key?: string | undefined;
+  readonly dueAt?: number | undefined;
+  readonly expiresAt?: number | undefined;
+  readonly timer?: string | undefined;
+}
+
+/** An agent that a handler spawned. */
+export interface SpawnDraft {
+  readonly no: number;
+  readonly type: LoadedType;
+  readonly address: string;
+  readonly config?: unknown;
+}
+
+/** Why an attempt ends before its handler: what it waits for. */
+export interface ParkCondition {
+  readonly kind: "in-doubt" | "breaker" | "budget" | "code-missing";
+  /** The effect, breaker or budget that it waits for. */
+  readonly on: string;
+  /** When the condition may hold again, epoch ms; without it somebody must act. */
+  readonly until?: number | undefined;
+}
+
+/** Thrown through a handler to end its attempt; catching it changes nothing, the attempt stays parked. */
+export class ParkSignal extends Error {
+  readonly condition: ParkCondition;
+  constructor(condition: ParkCondition) {
+    super(`parked: waits for ${condition.kind} ${condition.on}`);
+    this.name = "ParkSignal";
+    this.condition = condition;
+  }
+}
+
+/** One attempt to handle one envelope: what its handler has left so far, all of it dropped unless the turn commits. */
+export class Attempt implements RunningAttempt {
+  readonly entry: AgentEntry;
+  readonly mail: Mail;
+  /** Mail that a coalescing handler consumes beside `mail`. */
+  readonly others: readonly Mail[];
+  readonly type: LoadedType;
+  /** The turn's time, epoch ms. */
+  readonly now: number;
+  /** Monotonic ms. */
+  readonly startedAt: number;
+  readonly epoch: number;
+  readonly generation: number;
+  readonly messages: MessageDraft[] = [];
+  readonly spawns: SpawnDraft[] = [];
+  readonly timersOut: string[] = [];
+  readonly decisions: Decision[] = [];
+  readonly effects: EffectNote[] = [];
+  readonly ledger: LedgerOp[] = [];
+  /** Checks that a store could not answer at once; awaited before the commit. */
+  /** Schedules whose next tick was brought forward, and to when. */
+  earlier: Map<string, number> | undefined;
+  readonly checks: Promise<unknown>[] = [];
+  /** Effects' rows of this envelope from earlier attempts, by id; read at the first call. */
+  memo: Map<string, EffectRow> | undefined;
+  #occurrences: Map<string, number> | undefined;
+  draws = 0;
+  cuts = 0;
+  parked: ParkCondition | undefined;
+  /** Monotonic ms of the last sign of progress. */
+  progressAt: number;
+  /** Until when a call in flight may stay silent, monotonic ms. */
+  patientUntil = 0;
+  /** Calls in flight. */
+  calls = 0;
+  /** Whether the turn succeeded: what it journaled for retries is no longer needed. */
+  isDone = false;
+  #isOver = false;
+  #dead: AosError | undefined;
+  #controller: AbortController | undefined;
+  #onAbort: ((error: AosError) => void) | undefined;
+
+  constructor(
+    entry: AgentEntry,
+    mail: Mail,
+    others: readonly Mail[],
+    type: LoadedType,
+    time: { readonly now: number; readonly monotonic: number },
+  ) {
+    this.entry = entry;
+    this.mail = mail;
+    this.others = others;
+    this.type = type;
+    this.now = time.now;
+    this.startedAt = time.monotonic;
+    this.progressAt = time.monotonic;
+    this.epoch = entry.epoch;
+    this.generation = entry.generation;
+  }
+
+  /** Counts the calls of one name and input in this attempt, from 0. */
+  occurrence(place: string): number {
+    this.#occurrences ??= new Map();
+    const count = this.#occurrences.get(place) ?? 0;
+    this.#occurrences.set(place, count + 1);
+    return count;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#dead !== undefined && !this.#controller.signal.aborted) this.#controller.abort(this.#dead);
+    return this.#controller.signal;
+  }
+
+  /** @throws AosError TURN_ABORTED once the attempt has ended. */
+  assertAlive(): void {
+    if (this.#dead !== undefined) throw this.#dead;
+    if (this.#isOver) {
+      throw new AosError("TURN_ABORTED", `the turn of envelope ${this.mail.envelope.id} is over; its context is dead`);
+    }
+  }
+
+  get isDead(): boolean {
+    return this.#isOver || this.#dead !== undefined;
+  }
+
+  /** Registers what settles the attempt when it is aborted from outside. */
+  onAbort(run: (error: AosError) => void): void {
+    this.#onAbort = run;
+  }
+
+  abort(error: AosError): void {
+    if (this.isDead) return;
+    this.#dead = error;
+    this.#controller?.abort(error);
+    this.#onAbort?.(error);
+  }
+
+  /** Makes the context dead without settling anything: the attempt has ended by itself. */
+  end(): void {
+    this.#isOver = true;
+  }
+}

@@ -1,0 +1,111 @@
+import type { Pending } from "../store/committer.ts";
+import type { Core } from "../core.ts";
+import { encodeFull } from "./delta.ts";
+import type { AgentEntry, AgentMeta } from "../agents/entry.ts";
+import type { AosError } from "../errors.ts";
+import { encodeBody, type RecordBody } from "./record.ts";
+import type { AgentStatus, Commit, JournalWrite } from "../store/store.ts";
+
+/** A journal row before it has its place. */
+export interface RowDraft {
+  readonly at: number;
+  readonly body: RecordBody;
+  readonly delta?: string | undefined;
+}
+
+/** What an agent's unit writes beside its rows. */
+export interface UnitParts {
+  readonly rows: readonly RowDraft[];
+  readonly state?: string | undefined;
+  readonly stateVersion?: number | undefined;
+  readonly status?: AgentStatus | undefined;
+  readonly epoch?: number | undefined;
+  readonly meta?: AgentMeta | undefined;
+  readonly commit: Omit<Commit, "turn">;
+  /** After it is durable. */
+  readonly onDurable?: ((rows: readonly JournalWrite[]) => void) | undefined;
+  /** After it failed, or was dropped (`undefined`) because something before it had failed. */
+  readonly onFailure?: ((error: AosError | undefined, isWhole: boolean) => void) | undefined;
+}
+
+/**
+ * One atomic change of an agent: its row, its journal, and whatever must be atomic with them. Numbers are given at the
+ * last moment, in commit order. What is built on a unit that failed is dropped.
+ */
+export class AgentUnit implements Pending {
+  readonly #core: Core;
+  readonly #entry: AgentEntry;
+  readonly #parts: UnitParts;
+  readonly #generation: number;
+  readonly #version: number;
+  #rows: JournalWrite[] = [];
+  #isDropped = false;
+
+  constructor(core: Core, entry: AgentEntry, parts: UnitParts) {
+    this.#core = core;
+    this.#entry = entry;
+    this.#parts = parts;
+    this.#generation = entry.generation;
+    this.#version = parts.stateVersion ?? entry.stateVersion;
+    entry.pending++;
+    entry.turnsPending++;
+  }
+
+  build(): Commit | undefined {
+    const entry = this.#entry;
+    const parts = this.#parts;
+    // An entry that went stale has been read anew: what an attempt on the old one still leaves has no foundation.
+    if (entry.isStale || entry.generation !== this.#generation) {
+      this.#isDropped = true;
+      return undefined;
+    }
+    this.#rows = parts.rows.map((draft) => this.#place(draft));
+    return {
+      ...parts.commit,
+      turn: {
+        journal: this.#rows,
+        state: parts.state,
+        stateVersion: parts.stateVersion,
+        status: parts.status,
+        epoch: parts.epoch,
+        meta: parts.meta === undefined ? undefined : JSON.stringify(parts.meta),
+      },
+    };
+  }
+
+  settled(error: AosError | undefined, isWhole: boolean): void {
+    const entry = this.#entry;
+    entry.turnsPending--;
+    if (error === undefined && !this.#isDropped) {
+      if (this.#parts.state !== undefined) {
+        entry.durableState = this.#parts.state;
+        entry.durableVersion = this.#version;
+      }
+      this.#core.published(this.#rows, entry.address);
+      this.#parts.onDurable?.(this.#rows);
+    } else {
+      // What was built on a unit of the same batch that failed fails with it, by no fault of its own.
+      const isFollower = entry.isStale;
+      if (!isFollower) entry.invalidate();
+      this.#parts.onFailure?.(isFollower && !isWhole ? undefined : error, isWhole);
+    }
+    entry.settle();
+  }
+
+  #place(draft: RowDraft): JournalWrite {
+    const entry = this.#entry;
+    const prev = entry.head;
+    entry.turn++;
+    entry.head = ++this.#core.numbers.journalId;
+    const isFull = this.#parts.state !== undefined && (entry.turn === 2 || entry.turn % this.#core.limits.fullCopyEvery === 0);
+    return {
+      id: entry.head,
+      prev,
+      agent: entry.no,
+      turn: entry.turn,
+      at: draft.at,
+      body: encodeBody(draft.body),
+      delta: isFull ? encodeFull(this.#parts.state ?? "") : draft.delta,
+    };
+  }
+}
