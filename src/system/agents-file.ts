@@ -64,6 +64,11 @@ export async function loadAgentsFile(given: string): Promise<AgentsFile> {
   }
   const agents = [...new Set(Object.values(module).filter(isAgent))];
   const register = readRegister(path, module["register"]);
+  for (const [at, { agent, config }] of register.entries()) {
+    const checked = await agent.contract.config?.["~standard"].validate(config ?? {});
+    const [issue] = checked?.issues ?? [];
+    if (issue !== undefined) throw faulty(path, `register [${at}].config is invalid: ${issue.message}`);
+  }
   const all = [...new Set([...agents, ...register.map(({ agent }) => agent)])];
   if (all.length === 0) throw new AosError("CONFIG_INVALID", `agents file ${path} exports no agent type`, { details: { path } });
   const { onFirstBoot } = module;
