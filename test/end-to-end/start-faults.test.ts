@@ -95,7 +95,7 @@ test("a data folder of a newer version, of no version or that is a file is refus
   writeFileSync(join(folder, "file"), "");
   mkdirSync(newer);
   const db = new DatabaseSync(join(newer, "aos.db"));
-  db.exec("CREATE TABLE future (x); PRAGMA user_version = 9999");
+  db.exec("PRAGMA journal_mode = WAL; CREATE TABLE future (x); PRAGMA user_version = 9999");
   db.close();
   const before = readFileSync(join(newer, "aos.db"));
   assert.match(await refusal(4, "--dir", newer), /9999/);
