@@ -1,12 +1,13 @@
 import { DEFAULT_TENANT, formatAddress, parseAddress, shortAddress } from "./address.ts";
 import { Agenda } from "./time/agenda.ts";
 import type { AgentInfo, AgentSelection, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
-import type { Attempt } from "./turn/attempt.ts";
+import type { Attempt, ParkCondition } from "./turn/attempt.ts";
 import { BREAKER_POLICY, Breakers } from "./effects/breakers.ts";
 import { Committer } from "./store/committer.ts";
 import type { ContextParts } from "./turn/context.ts";
 import { type Core, Numbers, type Platform } from "./core.ts";
 import { Counters } from "./effects/counters.ts";
+import { canRun } from "./agents/dependencies.ts";
 import { DedupeIndex } from "./mail/dedupe.ts";
 import { Directory } from "./agents/directory.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -20,7 +21,7 @@ import { Lifecycle } from "./agents/lifecycle.ts";
 import { Liveness } from "./agents/liveness.ts";
 import type { Mail } from "./mail/mailbox.ts";
 import { runQuery } from "./turn/queries.ts";
-import { Outbox } from "./mail/outbox.ts";
+import { Outbox, type Told } from "./mail/outbox.ts";
 import { Outcomes } from "./turn/outcomes.ts";
 import { Publisher } from "./mail/publisher.ts";
 import { Reader } from "./reader.ts";
@@ -32,8 +33,8 @@ import { type Described, ScheduleDesk } from "./time/schedule-desk.ts";
 import { digestOf, Settler } from "./turn/settle.ts";
 import { Spawner } from "./agents/spawner.ts";
 import { readState } from "./turn/migrate.ts";
-import type { Commit, EffectState, JournalWrite, Store } from "./store/store.ts";
-import { Supervision } from "./agents/supervision.ts";
+import type { Commit, EffectState, JournalWrite, ReplyRow, Store } from "./store/store.ts";
+import { failureOf, Supervision } from "./agents/supervision.ts";
 import { Upkeep } from "./store/upkeep.ts";
 import { Tally } from "./tally.ts";
 import { checkPattern } from "./mail/topics.ts";
@@ -103,13 +104,8 @@ export class Kernel implements KernelApi {
     const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) => committer.write(commit));
     const core: Core = { ...platform, clock, types, committer, numbers, published: (rows) => this.#published(rows) };
     this.#core = core;
-    this.#upkeep = new Upkeep(core, {
-      down: () => void (this.#dispatcher.isPaused = true),
-      up: () => {
-        this.#dispatcher.resume();
-        void this.#rescan();
-      },
-    });
+    const counters = new Counters(store, types);
+    this.#upkeep = new Upkeep(core, { down: () => this.#down(counters), up: () => this.#up() });
     this.#tally = new Tally();
     this.#outcomes = new Outcomes(store);
     this.#feed = new Feed(core, opened.lastJournalId);
@@ -122,18 +118,18 @@ export class Kernel implements KernelApi {
     this.#intake = new Intake(core, this.#directory, this.#dedupe, wake);
     this.#agenda = new Agenda(core, this.#directory, wakeNo);
     this.#routing = new Routing(core);
-    const counters = new Counters(store, types);
     this.gate = new Gate(core, counters, new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state })));
     const spawner = new Spawner(core, this.#directory, this.#agenda);
     this.#replies = new Replies(core, this.#intake);
     this.#letters = new Letters(core, this.#directory, wakeNo);
-    this.#lifecycle = new Lifecycle(core, this.#directory, spawner, wake);
+    this.#lifecycle = new Lifecycle(core, this.#directory, spawner, { ready: wake, dead: (mail, reply) => this.#cleared(mail, reply) });
     this.#supervision = new Supervision(core, (entry, to, reason) => this.#escalate(entry, to, reason));
     this.#desk = new ScheduleDesk(core, this.#directory, this.#agenda);
     this.#reader = new Reader(core, this.#directory, options.node);
-    this.#publisher = new Publisher(core, this.#routing, this.#directory, this.#dedupe, wakeNo);
     const delayed = (dueAt: number): void => this.#agenda.expect(dueAt);
-    const outbox = new Outbox(core, this.#directory, this.#dedupe, { ready: wakeNo, delayed });
+    const told: Told = { ready: wakeNo, delayed, debounce: (no, address, envelope) => this.#desk.debounce(no, address, envelope) };
+    this.#publisher = new Publisher(core, this.#routing, this.#directory, told);
+    const outbox = new Outbox(core, this.#directory, this.#dedupe, told);
     this.#settler = new Settler({
       core, directory: this.#directory, dedupe: this.#dedupe, outbox, counters, spawner, supervision: this.#supervision,
       next: wake, delayed,
@@ -145,6 +141,7 @@ export class Kernel implements KernelApi {
       core, directory: this.#directory, gate: this.gate, routing: this.#routing,
       ask: (attempt, target, name, input, timeoutMs) => this.#replies.ask(attempt, target, name, input, timeoutMs ?? limits.askDeadlineMs),
       model: options.model,
+      checkConfig: (type, config) => spawner.checkConfig(type, config),
       plannedAt: (entry, schedule) => this.#desk.plannedAt(entry, schedule),
     };
     const runner = new Runner(context, this.#settler, (attempt) => this.#dispatcher.ended(attempt), options.watch ?? (() => undefined));
@@ -152,13 +149,13 @@ export class Kernel implements KernelApi {
     this.#liveness = new Liveness(core, () => this.#dispatcher.inFlight);
     this.#dispatcher.connect({
       core, directory: this.#directory, counters, settler: this.#settler, runner, supervision: this.#supervision,
-      isSupported: (entry, type) => this.#isSupported(entry, type.contract.supervise?.dependsOn),
+      isSupported: (entry, type) => canRun(entry, type, this.#directory, types),
       onStart: () => this.#liveness.watch(),
     });
     this.#wasClean = opened.wasClean;
     if (!opened.wasClean) this.#dispatcher.survivorsUpTo = opened.lastSeq;
     this.#intake.onDelayed = delayed;
-    this.#intake.onDebounce = (entry, envelope) => this.#desk.debounce(entry, envelope.name, envelope.at);
+    this.#intake.onDebounce = (entry, envelope) => this.#desk.debounce(entry.no, entry.address, envelope);
     this.#agenda.quietUntil = (no, event, now) => this.#desk.quietUntil(no, event, now);
     this.#agenda.onCancel = (entry) => entry.attempt?.abort(new AosError("TIMEOUT", "the next tick of its schedule cancelled it", { details: { cancelled: true } }));
     this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id).catch(() => undefined);
@@ -228,7 +225,7 @@ export class Kernel implements KernelApi {
   }
 
   moveAll(selection: AgentSelection, move: Move, options: { readonly reason?: string; readonly by?: string } = {}): Promise<{ readonly moved: number; readonly refused: number }> {
-    return this.#lifecycle.moveAll(selection, move, options);
+    return this.#lifecycle.moveAll((cursor) => this.#reader.agents(selection, { cursor, limit: 1_000 }), move, options);
   }
 
   accept(arrival: Arrival): Promise<Ack> {
@@ -349,6 +346,11 @@ export class Kernel implements KernelApi {
     return this.#letters.effectInfo(await this.#letters.resolve(id, resolution));
   }
 
+  /** Lets parked mail go on that waits for this condition; gives how many. */
+  release(kind: ParkCondition["kind"], on: string): Promise<number> {
+    return this.#letters.release(kind, on);
+  }
+
   schedules(address?: string): Promise<readonly ScheduleInfo[]> {
     return this.#desk.list(address === undefined ? undefined : full(address));
   }
@@ -367,9 +369,9 @@ export class Kernel implements KernelApi {
   }
 
   stats(): KernelStats {
-    const { turns, kinds, wasted, accepted, duplicates, commits, units, effects } = this.#tally;
+    const { turns, kinds, accepted, duplicates, commits, units, effects } = this.#tally;
     return {
-      turns, kinds, wakes: this.#dispatcher.wakes, wastedWakes: wasted, accepted, duplicates, commits, committedUnits: units, effects,
+      turns, kinds, wakes: this.#dispatcher.wakes, wastedWakes: this.#dispatcher.wastedWakes, accepted, duplicates, commits, committedUnits: units, effects,
       inFlight: this.#dispatcher.inFlight.size,
       agentsInMemory: this.#directory.size,
       queued: this.#dispatcher.queued,
@@ -387,10 +389,16 @@ export class Kernel implements KernelApi {
     return this.#core.store.usage();
   }
 
-  #ended(mail: Mail, body: RecordBody, row: JournalWrite | undefined, reply: { readonly id: string; readonly at: number; readonly body: string } | undefined): void {
+  #ended(mail: Mail, body: RecordBody, row: JournalWrite | undefined, reply: ReplyRow | undefined): void {
     this.#tally.count(body);
     if (reply !== undefined) this.#replies.settle(reply);
     if (row !== undefined && isFinal(body)) this.#outcomes.settle(mail.envelope.id, row.id);
+  }
+
+  /** Mail became a dead letter without a record of its own, since its agent was terminated. */
+  #cleared({ envelope }: Mail, reply: ReplyRow | undefined): void {
+    if (envelope.dedupe !== undefined) this.#dedupe.remove(envelope.dedupe);
+    if (reply !== undefined) this.#replies.settle(reply);
   }
 
   #published(rows: readonly JournalWrite[]): void {
@@ -401,6 +409,17 @@ export class Kernel implements KernelApi {
     if (batch === undefined) return;
     const commit: Commit = { dedupe: { chunks: batch.chunks, upTo: batch.upTo } };
     this.#core.committer.push({ build: () => commit, settled: (error) => (error === undefined ? batch.done() : batch.failed()) });
+  }
+
+  #down(counters: Counters): void {
+    this.#dispatcher.isPaused = true;
+    // What was counted for commits that failed is read again.
+    counters.forget();
+  }
+
+  #up(): void {
+    this.#dispatcher.resume();
+    void this.#rescan();
   }
 
   async #rescan(): Promise<void> {
@@ -437,15 +456,7 @@ export class Kernel implements KernelApi {
   }
 
   #escalate(entry: AgentEntry, to: string, reason: string): void {
-    const { tenant, type, id } = parseAddress(to, entry.tenant);
-    const arrival: Arrival = {
-      target: formatAddress(type, id, tenant),
-      kind: "event",
-      name: "aos.agent.failed",
-      source: entry.address,
-      data: { agent: shortAddress(entry.address), reason, at: this.#core.clock.now() },
-    };
-    this.accept(arrival).catch((error: unknown) => {
+    this.accept(failureOf(entry, to, reason, this.#core.clock.now())).catch((error: unknown) => {
       this.#core.report({ event: "agent.quarantined", agent: to, reason: `could not be told of ${entry.address}: ${String(error)}` });
     });
   }
@@ -456,16 +467,6 @@ export class Kernel implements KernelApi {
     if (entry === undefined || type === undefined) return;
     const verdict = this.#supervision.crashed(entry, type, "it blocked the event loop", this.#core.clock.now());
     await this.#dispatcher.writeVerdict(entry, verdict);
-  }
-
-  /** Whether everything that an agent depends on can run; where not, its mail waits. */
-  #isSupported(entry: AgentEntry, dependsOn: readonly string[] | undefined): boolean {
-    if (dependsOn === undefined || dependsOn.length === 0) return true;
-    return dependsOn.every((to) => {
-      const { tenant, type, id } = parseAddress(to, entry.tenant);
-      const found = this.#directory.get(formatAddress(type, id, tenant));
-      return found !== undefined && !(found instanceof Promise) && found.status === "initialized" && this.#core.types.get(found.type) !== undefined;
-    });
   }
 }
 

@@ -89,14 +89,6 @@ export class DedupeIndex {
     return chunks instanceof Promise ? chunks.then((read) => this.#search(read, hash, now)) : this.#search(chunks, hash, now);
   }
 
-  /** A key that belongs to no single agent. */
-  findShared(hash: string, now: number): MaybePromise<Seen | undefined> {
-    const recent = this.#recent(hash, now);
-    if (recent !== undefined) return recent;
-    const row = this.#store.dedupe(hash);
-    return row instanceof Promise ? row.then((read) => this.#current(read, now)) : this.#current(row, now);
-  }
-
   #recent(hash: string, now: number): Seen | undefined {
     return this.#current(this.#young.keys.get(hash) ?? this.#sealed?.keys.get(hash), now);
   }

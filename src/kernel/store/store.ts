@@ -301,4 +301,6 @@ export interface Retention {
   readonly journalBytes: number;
   /** An agent's newest rows that may carry such keys. */
   readonly dedupePerAgent: number;
+  /** Ledger sums of a class to drop: those whose keys sort before a text, which begin with a time. */
+  readonly sums?: { readonly class: string; readonly keysBefore: string } | undefined;
 }
