@@ -62,6 +62,11 @@ export class Numbers {
     this.#reserve = reserve;
   }
 
+  /** The seq that was handed out last. */
+  get lastSeq(): number {
+    return this.#seq;
+  }
+
   /** The next seq. Blocks are reserved ahead in the store, so that a crash skips numbers instead of repeating them. */
   seq(): number {
     if (this.#seq + SEQ_BLOCK / 2 >= this.#reserved) {

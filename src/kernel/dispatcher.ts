@@ -52,7 +52,10 @@ export class Dispatcher {
   /** Mail up to this seq survived an unclean death: it starts only behind a start mark. */
   survivorsUpTo = 0;
   isPaused = true;
+  /** Wakes: an agent of which nothing ran or was ready took a turn. */
   wakes = 0;
+  /** Wakes that are over and in which no turn left anything. */
+  wastedWakes = 0;
 
   /** Joins the parts; they know each other. */
   connect(parts: DispatchParts): void {
@@ -83,11 +86,20 @@ export class Dispatcher {
 
   /** Says that an agent in memory may have something to do. */
   wake(entry: AgentEntry): void {
-    if (entry.isQueued || entry.attempt !== undefined || entry.mailbox.ready === 0) return;
-    if (entry.status !== "initialized" || entry.isStale) return;
+    if (entry.isQueued || entry.attempt !== undefined) return;
+    if (entry.mailbox.ready === 0 || entry.status !== "initialized" || entry.isStale) {
+      this.#rest(entry);
+      return;
+    }
     entry.isQueued = true;
     this.#queue.push(entry);
     this.#schedule();
+  }
+
+  /** Nothing of it runs or is ready: its next turn is another wake. */
+  #rest(entry: AgentEntry): void {
+    if (entry.wake === "wasted") this.wastedWakes++;
+    entry.wake = undefined;
   }
 
   /** Says that an agent has mail, in memory or not. */
@@ -252,11 +264,10 @@ export class Dispatcher {
   /** The gates before a wake: the budget of turns and wakes, and the handler's own `wakeIf`. */
   #gate(entry: AgentEntry, type: LoadedType, mail: Mail, now: number): boolean {
     const { counters, settler, runner } = this.#parts;
-    const isWake = entry.mailbox.ready === 0 && entry.turnsPending === 0;
-    const until = counters.blockedUntil(entry, "turns", now) ?? (isWake ? counters.blockedUntil(entry, "wakes", now) : undefined);
-    if (until !== undefined) {
+    const on = (["turns", "wakes"] as const).find((quantity) => (quantity === "turns" || entry.wake === undefined) && counters.blockedUntil(entry, quantity, now) !== undefined);
+    if (on !== undefined) {
       const attempt = new Attempt(entry, mail, [], type, { now, monotonic: this.#parts.core.clock.monotonic() });
-      settler.park(attempt, { kind: "budget", on: "turns", until });
+      settler.park(attempt, { kind: "budget", on, until: counters.blockedUntil(entry, on, now) });
       return false;
     }
     if (!runner.wants(entry, type, mail)) {
@@ -315,7 +326,8 @@ export class Dispatcher {
     const others = handler?.coalesce === true && mail.envelope.kind === "event" ? entry.mailbox.takeWhere(COALESCE_MAX, isSame) : [];
     const attempt = new Attempt(entry, mail, others, type, { now, monotonic: core.clock.monotonic() });
     entry.attempt = attempt;
-    if (entry.turnsPending === 0) {
+    if (entry.wake === undefined) {
+      entry.wake = "wasted";
       this.wakes++;
       counters.count(entry, "wakes", now, attempt.ledger);
     }

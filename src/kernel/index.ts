@@ -32,4 +32,5 @@ export type { GateCall, Guard } from "./effects/gate.ts";
 export { canonicalJson, utf8Length } from "./json.ts";
 export { PRIORITY_DEFAULT, PRIORITY_MAX } from "./mail/envelope.ts";
 export { readRecord } from "./turn/record.ts";
+export { type ParkCondition, ParkSignal } from "./turn/attempt.ts";
 export { TOPIC_MESSAGE } from "./mail/topics.ts";

@@ -1,7 +1,7 @@
 import { fullAddress, shortAddress } from "./address.ts";
 import { Agenda } from "./time/agenda.ts";
 import type { AgentInfo, AgentSelection, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
-import type { Attempt } from "./turn/attempt.ts";
+import type { Attempt, ParkCondition } from "./turn/attempt.ts";
 import { BREAKER_POLICY, Breakers } from "./effects/breakers.ts";
 import { notBefore } from "./clock.ts";
 import { Committer } from "./store/committer.ts";
@@ -23,7 +23,7 @@ import { Lifecycle } from "./agents/lifecycle.ts";
 import { Liveness } from "./agents/liveness.ts";
 import type { Mail } from "./mail/mailbox.ts";
 import { runQuery } from "./turn/queries.ts";
-import { Outbox } from "./mail/outbox.ts";
+import { Outbox, type Told } from "./mail/outbox.ts";
 import { Outcomes } from "./turn/outcomes.ts";
 import { Publisher } from "./mail/publisher.ts";
 import { Reader } from "./reader.ts";
@@ -35,8 +35,8 @@ import { type Described, ScheduleDesk } from "./time/schedule-desk.ts";
 import { digestOf, Settler } from "./turn/settle.ts";
 import { Spawner } from "./agents/spawner.ts";
 import { readState } from "./turn/migrate.ts";
-import type { Commit, EffectState, JournalWrite, Store } from "./store/store.ts";
-import { Supervision } from "./agents/supervision.ts";
+import type { Commit, EffectState, JournalWrite, ReplyRow, Store } from "./store/store.ts";
+import { failureOf, Supervision } from "./agents/supervision.ts";
 import { Upkeep } from "./store/upkeep.ts";
 import { Tally } from "./tally.ts";
 import { checkPattern } from "./mail/topics.ts";
@@ -98,17 +98,12 @@ export class Kernel implements KernelApi {
     const { limits, store } = platform;
     const clock = notBefore(platform.clock, opened.lastAt);
     const types = new TypeRegistry(platform.hasher, platform.calendar, options.codeVersion);
-    const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#upkeep.failed(error), onCommit: (units) => this.#committed(units) });
+    const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#upkeep.failed(error), onCommit: (units) => this.#tally.committed(units) });
     const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) => committer.write(commit));
     const core: Core = { ...platform, clock, types, committer, numbers, published: (rows) => this.#published(rows) };
     this.#core = core;
-    this.#upkeep = new Upkeep(core, {
-      down: () => void (this.#dispatcher.isPaused = true),
-      up: () => {
-        this.#dispatcher.resume();
-        void this.#rescan();
-      },
-    });
+    const counters = new Counters(store, types);
+    this.#upkeep = new Upkeep(core, { down: () => this.#down(counters), up: () => this.#up() });
     this.#tally = new Tally();
     this.#outcomes = new Outcomes(store);
     this.#feed = new Feed(core, opened.lastJournalId);
@@ -121,20 +116,20 @@ export class Kernel implements KernelApi {
     this.#intake = new Intake(core, this.#directory, this.#dedupe, wake);
     this.#agenda = new Agenda(core, this.#directory, wakeNo);
     this.#routing = new Routing(core);
-    const counters = new Counters(store, types);
     const chains = new ChainBudget(core);
     this.gate = new Gate(core, counters, chains, new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state })));
     this.#dependencies = new Dependencies(core, this.#directory, wakeNo);
     const spawner = new Spawner(core, this.#directory, this.#agenda, () => this.#dependencies.changed());
     this.#replies = new Replies(core, this.#intake);
     this.#letters = new Letters(core, this.#directory, wakeNo);
-    this.#lifecycle = new Lifecycle(core, this.#directory, spawner, this.#dependencies, wake);
+    this.#lifecycle = new Lifecycle(core, this.#directory, spawner, this.#dependencies, { ready: wake, dead: (mail, reply) => this.#cleared(mail, reply) });
     this.#supervision = new Supervision(core, (entry, to, reason) => this.#escalate(entry, to, reason));
     this.#desk = new ScheduleDesk(core, this.#directory, this.#agenda);
     this.#reader = new Reader(core, this.#directory, this.#dependencies, options.node);
-    this.#publisher = new Publisher(core, this.#routing, this.#directory, this.#dedupe, wakeNo);
     const delayed = (dueAt: number): void => this.#agenda.expect(dueAt);
-    const outbox = new Outbox(core, this.#directory, this.#dedupe, { ready: wakeNo, delayed });
+    const told: Told = { ready: wakeNo, delayed, debounce: (no, address, envelope) => this.#desk.debounce(no, address, envelope) };
+    this.#publisher = new Publisher(core, this.#routing, this.#directory, told);
+    const outbox = new Outbox(core, this.#directory, this.#dedupe, told);
     this.#settler = new Settler({
       core, directory: this.#directory, dedupe: this.#dedupe, outbox, counters, spawner, supervision: this.#supervision,
       next: wake, delayed,
@@ -145,6 +140,7 @@ export class Kernel implements KernelApi {
     const context: ContextParts = {
       core, directory: this.#directory, gate: this.gate, routing: this.#routing,
       ask: (attempt, target, name, input, timeoutMs) => this.#replies.ask(attempt, target, name, input, timeoutMs ?? limits.askDeadlineMs),
+      checkConfig: (type, config) => spawner.checkConfig(type, config),
       plannedAt: (entry, schedule) => this.#desk.plannedAt(entry, schedule),
     };
     const runner = new Runner(context, this.#settler, (attempt) => this.#dispatcher.ended(attempt), options.watch ?? (() => undefined));
@@ -158,7 +154,7 @@ export class Kernel implements KernelApi {
     this.#wasClean = opened.wasClean;
     if (!opened.wasClean) this.#dispatcher.survivorsUpTo = opened.lastSeq;
     this.#intake.onDelayed = delayed;
-    this.#intake.onDebounce = (entry, envelope) => this.#desk.debounce(entry, envelope.name, envelope.at);
+    this.#intake.onDebounce = (entry, envelope) => this.#desk.debounce(entry.no, entry.address, envelope);
     this.#agenda.quietUntil = (no, event, now) => this.#desk.quietUntil(no, event, now);
     this.#agenda.onCancel = (entry) => entry.attempt?.abort(new AosError("TIMEOUT", "the next tick of its schedule cancelled it", { details: { cancelled: true } }));
     this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id).catch(() => undefined);
@@ -228,7 +224,7 @@ export class Kernel implements KernelApi {
   }
 
   moveAll(selection: AgentSelection, move: Move, options: { readonly reason?: string; readonly by?: string } = {}): Promise<{ readonly moved: number; readonly refused: number }> {
-    return this.#lifecycle.moveAll(selection, move, options);
+    return this.#lifecycle.moveAll((cursor) => this.#reader.agents(selection, { cursor, limit: 1_000 }), move, options);
   }
 
   accept(arrival: Arrival): Promise<Ack> {
@@ -349,6 +345,11 @@ export class Kernel implements KernelApi {
     return this.#letters.effectInfo(await this.#letters.resolve(id, resolution));
   }
 
+  /** Lets parked mail go on that waits for this condition; gives how many. */
+  release(kind: ParkCondition["kind"], on: string): Promise<number> {
+    return this.#letters.release(kind, on);
+  }
+
   schedules(address?: string): Promise<readonly ScheduleInfo[]> {
     return this.#desk.list(address === undefined ? undefined : fullAddress(address));
   }
@@ -367,9 +368,9 @@ export class Kernel implements KernelApi {
   }
 
   stats(): KernelStats {
-    const { turns, kinds, wasted, accepted, duplicates, commits, units, effects } = this.#tally;
+    const { turns, kinds, accepted, duplicates, commits, units, effects } = this.#tally;
     return {
-      turns, kinds, wakes: this.#dispatcher.wakes, wastedWakes: wasted, accepted, duplicates, commits, committedUnits: units, effects,
+      turns, kinds, wakes: this.#dispatcher.wakes, wastedWakes: this.#dispatcher.wastedWakes, accepted, duplicates, commits, committedUnits: units, effects,
       inFlight: this.#dispatcher.inFlight.size,
       agentsInMemory: this.#directory.size,
       queued: this.#dispatcher.queued,
@@ -387,10 +388,16 @@ export class Kernel implements KernelApi {
     return this.#core.store.usage();
   }
 
-  #ended(mail: Mail, body: RecordBody, row: JournalWrite | undefined, reply: { readonly id: string; readonly at: number; readonly body: string } | undefined): void {
+  #ended(mail: Mail, body: RecordBody, row: JournalWrite | undefined, reply: ReplyRow | undefined): void {
     this.#tally.count(body);
     if (reply !== undefined) this.#replies.settle(reply);
     if (row !== undefined && isFinal(body)) this.#outcomes.settle(mail.envelope.id, row.id);
+  }
+
+  /** Mail became a dead letter without a record of its own, since its agent was terminated. */
+  #cleared({ envelope }: Mail, reply: ReplyRow | undefined): void {
+    if (envelope.dedupe !== undefined) this.#dedupe.remove(envelope.dedupe);
+    if (reply !== undefined) this.#replies.settle(reply);
   }
 
   #published(rows: readonly JournalWrite[]): void {
@@ -403,9 +410,15 @@ export class Kernel implements KernelApi {
     this.#core.committer.push({ build: () => commit, settled: (error) => (error === undefined ? batch.done() : batch.failed()) });
   }
 
-  #committed(units: number): void {
-    this.#tally.commits++;
-    this.#tally.units += units;
+  #down(counters: Counters): void {
+    this.#dispatcher.isPaused = true;
+    // What was counted for commits that failed is read again.
+    counters.forget();
+  }
+
+  #up(): void {
+    this.#dispatcher.resume();
+    void this.#rescan();
   }
 
   async #rescan(): Promise<void> {
@@ -443,14 +456,7 @@ export class Kernel implements KernelApi {
   }
 
   #escalate(entry: AgentEntry, to: string, reason: string): void {
-    const arrival: Arrival = {
-      target: fullAddress(to, entry.tenant),
-      kind: "event",
-      name: "aos.agent.failed",
-      source: entry.address,
-      data: { agent: shortAddress(entry.address), reason, at: this.#core.clock.now() },
-    };
-    this.accept(arrival).catch((error: unknown) => {
+    this.accept(failureOf(entry, to, reason, this.#core.clock.now())).catch((error: unknown) => {
       this.#core.report({ event: "agent.quarantined", agent: to, reason: `could not be told of ${entry.address}: ${String(error)}` });
     });
   }

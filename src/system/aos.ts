@@ -3,7 +3,7 @@ import { CronerCalendar } from "../adapters/croner/index.ts";
 import { lockFolder, SqliteStore } from "../adapters/sqlite/index.ts";
 import {
   type Ack, type AgentClass, type AgentInfo, type AgentSelection, AosError, type Arrival, type CommandType, DEFAULT_TENANT, type EventType, formatAddress,
-  type Input, Kernel, type KernelEvent, type KernelStats, type Ledger, type LoadableAgent, type Output, parseAddress, parseDuration, type PurposeDrivenAgent, type QueryType, type Store, StoreLedger, type TurnRecord,
+  type Input, Kernel, type KernelEvent, type KernelStats, type Ledger, type LoadableAgent, type Output, parseAddress, parseDuration, shortAddress, type PurposeDrivenAgent, type QueryType, type Store, StoreLedger, type TurnRecord,
 } from "../kernel/index.ts";
 import { AOSConfig, type AosConfigOptions, type AosSettings } from "../services/config/index.ts";
 import { EnvironmentService } from "../services/environment/index.ts";
@@ -161,7 +161,7 @@ export class AgentOperatingSystem {
   async sendAgentMessage(from: string, to: string, message: { readonly type: string; readonly data?: unknown }): Promise<Ack> {
     const { tenant, type, id } = parseAddress(from);
     await this.#up.kernel.agent(formatAddress(type, id, tenant));
-    return this.#up.kernel.accept({ target: this.#address(to), kind: "event", name: message.type, data: message.data, source: formatAddress(type, id, tenant) });
+    return this.#up.kernel.accept({ target: this.#address(to), kind: "event", name: message.type, data: message.data, source: shortAddress(formatAddress(type, id, tenant)), from: formatAddress(type, id, tenant) });
   }
 
   /** Runs a command and waits for its reply. */

@@ -1,4 +1,4 @@
-import { AosError, anything, event, type Kernel, type LoadableAgent, PurposeDrivenAgent, type ReceivedEvent, state } from "../kernel/index.ts";
+import { AosError, anything, event, type Kernel, type LoadableAgent, ParkSignal, PurposeDrivenAgent, type ReceivedEvent, state } from "../kernel/index.ts";
 import { DEFAULT_TENANT, TOPIC_MESSAGE } from "../kernel/index.ts";
 
 /** A message as a topic's handler sees it. */
@@ -17,6 +17,9 @@ export type TopicHandler = (message: TopicMessage) => void | Promise<void>;
 const Message = event(TOPIC_MESSAGE, anything<TopicMessage>());
 const NAME = /^[A-Za-z0-9._~-]{1,100}$/;
 
+/** The condition of messages whose function is not in this process. */
+const functionOf = (name: string): string => `function ${name}`;
+
 /** Makes the type behind subscriptions by function: each subscription is an agent, so that it is durable like one. */
 export function subscriberType(handlers: ReadonlyMap<string, TopicHandler>): LoadableAgent {
   return class Subscriber extends PurposeDrivenAgent.define({
@@ -29,7 +32,7 @@ export function subscriberType(handlers: ReadonlyMap<string, TopicHandler>): Loa
       message: async (ctx, e: ReceivedEvent<TopicMessage>) => {
         const handler = handlers.get(ctx.self.id);
         if (handler === undefined) {
-          throw new AosError("CODE_MISSING", `no function is subscribed as ${ctx.self.id} in this process; its messages wait`);
+          throw new ParkSignal({ kind: "code-missing", on: functionOf(ctx.self.id) });
         }
         await handler(e.data);
       },
@@ -71,6 +74,8 @@ export class MessageBus {
     await this.#kernel.subscribe(address, pattern, "*");
     await this.#begin();
     await this.#kernel.wake(address);
+    // What came while no function was there goes on; turns that began before are parked by now.
+    await this.#kernel.release("code-missing", functionOf(name));
     return {
       name,
       unsubscribe: async () => {

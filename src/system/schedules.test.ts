@@ -240,3 +240,30 @@ test("a schedule that no calendar can keep is refused with its contract", async 
     aos.load(ticker("nowhere", cron("0 0 * * *", { tz: "Mars/Olympus" }))),
   );
 });
+
+test("a tick that waits for its retry still runs: with skip, the next one is journaled and not run", async (t) => {
+  const attempts: number[] = [];
+  class Retrying extends PurposeDrivenAgent.define({
+    type: "retrying",
+    purpose: "Fail once",
+    state: state(1, z.object({ ticks: z.number() }), { initial: () => ({ ticks: 0 }) }),
+    schedules: { beat: every("1s", { overlap: "skip" }) },
+    retry: { attempts: 2, backoff: "fixed", delayMs: 2_500 },
+  }) {
+    readonly handlers = this.handle({
+      beat: (ctx) => {
+        attempts.push(ctx.attempt);
+        if (attempts.length === 1) throw new Error("once");
+        ctx.state.ticks++;
+      },
+    });
+  }
+  const aos = await scene(t);
+  await aos.register(Retrying, "a");
+  for (let n = 0; n < 40; n++) await advance(aos, 100);
+  assert.deepEqual(attempts.slice(0, 2), [1, 2]);
+  const missed = (await aos.kernel.journal("retrying/a")).filter(
+    ({ kind }) => kind === "schedule.missed",
+  );
+  assert.equal(missed.length, 2);
+});

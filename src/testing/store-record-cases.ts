@@ -210,6 +210,21 @@ export function endCases(check: StoreCase): void {
     assert.equal((await store.reply("new"))?.at, 50);
   });
 
+  check("retention drops the old sums of one class, and nothing else", async (store) => {
+    const add = (cls: string, key: string) => ({ op: "add", class: cls, key, delta: 1 }) as const;
+    await pass(store, { ledger: [add("a", "1"), add("a", "2"), add("a", "3"), add("b", "1")] });
+    while (await store.prune({ ...keepAll, sums: { class: "a", keysBefore: "3" } }, 1));
+    const left = await Promise.all(
+      [
+        ["a", "1"],
+        ["a", "2"],
+        ["a", "3"],
+        ["b", "1"],
+      ].map(([cls = "", key = ""]) => store.ledgerSum(cls, key)),
+    );
+    assert.deepEqual(left, [0, 0, 1, 1]);
+  });
+
   check("a closed store refuses to be used", async (store) => {
     await store.close();
     await assert.rejects(async () => store.agent("default/thing/t1"), { code: "CLOSED" });

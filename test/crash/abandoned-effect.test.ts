@@ -38,13 +38,20 @@ if (dir !== undefined && fileURLToPath(import.meta.url) === file) {
   test("a call that must never repeat stays listed in doubt though its turn ends without making it again", async () => {
     await withFolder(async (folder) => {
       const args = ["--conditions=aosjs-source", fileURLToPath(import.meta.url), folder];
-      const ended = await run(process.execPath, args, { env: { ...foreign(), PAD: "angry" }, timeout: 20_000 });
+      const ended = await run(process.execPath, args, {
+        env: { ...foreign(), PAD: "angry" },
+        timeout: 20_000,
+      });
       assert.equal(ended.signal, "SIGKILL", ended.stderr);
       await using aos = await AgentOperatingSystem.boot({ dir: folder });
       await aos.register(Pad, "main");
-      while ((await aos.kernel.mailbox("pad/main")).length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      while ((await aos.kernel.mailbox("pad/main")).length > 0)
+        await new Promise((resolve) => setTimeout(resolve, 10));
       assert.deepEqual((await aos.kernel.state("pad/main")).state, { calm: 1 });
-      assert.deepEqual((await aos.kernel.effects({ state: "in-doubt" })).map(({ name }) => name), ["launch"]);
+      assert.deepEqual(
+        (await aos.kernel.effects({ state: "in-doubt" })).map(({ name }) => name),
+        ["launch"],
+      );
     });
   });
 }

@@ -23,10 +23,14 @@ class Up implements AsyncDisposable {
 
   constructor(dir: string) {
     this.#dir = dir;
-    this.#process = spawn(process.execPath, [AOS, "up", "--dir", dir, "--agents", AGENTS, "--port", "0"], {
-      env: { ...foreign(), AOS_WATCHDOG_DEADLINE_MS: String(DEADLINE_MS) },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    this.#process = spawn(
+      process.execPath,
+      [AOS, "up", "--dir", dir, "--agents", AGENTS, "--port", "0"],
+      {
+        env: { ...foreign(), AOS_WATCHDOG_DEADLINE_MS: String(DEADLINE_MS) },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     for (const stream of [this.#process.stdout, this.#process.stderr])
       stream?.setEncoding("utf8").on("data", (text: string) => this.#hear(text));
   }
@@ -38,7 +42,8 @@ class Up implements AsyncDisposable {
   #hear(text: string): void {
     this.output += text;
     if (text.includes("blocks from now on")) this.#blockedAt = performance.now();
-    if (text.includes("aos: restarting")) this.blockedMs.push(Math.round(performance.now() - this.#blockedAt));
+    if (text.includes("aos: restarting"))
+      this.blockedMs.push(Math.round(performance.now() - this.#blockedAt));
   }
 
   get restarts(): number {
@@ -56,10 +61,27 @@ class Up implements AsyncDisposable {
     return assert.fail(`${path} did not come to what was waited for:\n${this.output}`);
   }
 
-  async send(agent: string, name: string, data: unknown, more: Record<string, string> = {}): Promise<void> {
-    const body = { specversion: "1.0", id: crypto.randomUUID(), source: "test", type: name, datacontenttype: "application/json", data, ...more };
+  async send(
+    agent: string,
+    name: string,
+    data: unknown,
+    more: Record<string, string> = {},
+  ): Promise<void> {
+    const body = {
+      specversion: "1.0",
+      id: crypto.randomUUID(),
+      source: "test",
+      type: name,
+      datacontenttype: "application/json",
+      data,
+      ...more,
+    };
     await this.until(`/api/agents/${agent}`, (found) => found);
-    const response = await this.#fetch(`/api/agents/${agent}/events`, { method: "POST", headers: { "content-type": "application/cloudevents+json" }, body: JSON.stringify(body) });
+    const response = await this.#fetch(`/api/agents/${agent}/events`, {
+      method: "POST",
+      headers: { "content-type": "application/cloudevents+json" },
+      body: JSON.stringify(body),
+    });
     assert.equal(response.status, 202, await response.text());
   }
 
@@ -68,10 +90,21 @@ class Up implements AsyncDisposable {
     return response.ok ? response.json() : Promise.reject(new Error(String(response.status)));
   }
 
-  #fetch(path: string, init: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string }): Promise<Response> {
+  #fetch(
+    path: string,
+    init: {
+      readonly method?: string;
+      readonly headers?: Record<string, string>;
+      readonly body?: string;
+    },
+  ): Promise<Response> {
     const { url }: { url: string } = JSON.parse(readFileSync(join(this.#dir, "run.json"), "utf8"));
     const token = readFileSync(join(this.#dir, "operator.token"), "utf8").trim();
-    return fetch(new URL(path, url), { ...init, headers: { ...init.headers, authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(2_000) });
+    return fetch(new URL(path, url), {
+      ...init,
+      headers: { ...init.headers, authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(2_000),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -92,8 +125,15 @@ test("a blocked event loop is noticed, the process starts again, others lose not
       wanted[`p${at}`] = 1;
     }
     // Due a little later, so that it is durable and answered before its handler blocks everything.
-    await up.send("killer/main", "die", { how: "block" }, { aosdeliverat: new Date(Date.now() + 300).toISOString() });
-    await up.until("/api/agents/killer/main", (found) => (z.object({ state: z.literal("quarantined") }).safeParse(found).success ? true : undefined));
+    await up.send(
+      "killer/main",
+      "die",
+      { how: "block" },
+      { aosdeliverat: new Date(Date.now() + 300).toISOString() },
+    );
+    await up.until("/api/agents/killer/main", (found) =>
+      z.object({ state: z.literal("quarantined") }).safeParse(found).success ? true : undefined,
+    );
     await up.send("bystander/main", "ping", { id: "after" });
     wanted["after"] = 1;
     const seen = await up.until("/api/agents/bystander/main/state", (found) => {

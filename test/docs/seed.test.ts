@@ -59,7 +59,7 @@ test("one agent sends another a message", async () => {
   await aos.registerAgent(CeoAgent, "b");
   const ack = await aos.sendAgentMessage("ceo/a", "ceo/b", { type: "task.created", data: { title: "review" } });
   const record = await aos.outcome(ack);
-  assert.equal(record?.cause.source, "default/ceo/a");
+  assert.equal(record?.cause.from, "ceo/a");
   assert.deepEqual((await aos.kernel.state("ceo/b")).state, { tasks: ["review"] });
 });
 

@@ -115,6 +115,11 @@ export class SqliteStore implements Store {
     }
   }
 
+  /** Lets the file have this many pages of 4,096 bytes from now on, until the store is connected anew. */
+  limitPages(count: number): void {
+    this.#database.exec(`PRAGMA max_page_count = ${Math.trunc(count)}`);
+  }
+
   agent(address: string): AgentRow | undefined {
     return this.#read(({ agents }) => agents.byAddress(address));
   }
@@ -246,12 +251,15 @@ export class SqliteStore implements Store {
   async prune(retention: Retention, limit: number): Promise<boolean> {
     try {
       if (this.#isDoubtful) this.#reconnect();
-      return this.#within(({ journal, replies, dedupe, chunks }) => {
+      return this.#within(({ journal, replies, dedupe, chunks, ledger }) => {
         const moreJournal = journal.prune(retention.journalBefore, limit);
         const moreReplies = replies.prune(retention.repliesBefore, limit) === limit;
         dedupe.prune(retention.dedupeBefore);
         const moreChunks = chunks.prune(retention.dedupeBefore, limit);
-        return moreJournal || moreReplies || moreChunks;
+        const { sums } = retention;
+        const moreSums =
+          sums !== undefined && ledger.pruneSums(sums.class, sums.keysBefore, limit) === limit;
+        return moreJournal || moreReplies || moreChunks || moreSums;
       });
     } catch (thrown) {
       if (isDiskFault(thrown)) this.#isDoubtful = true;

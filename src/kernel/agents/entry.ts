@@ -51,11 +51,15 @@ export class AgentEntry {
   pending = 0;
   /** Turns among them. */
   turnsPending = 0;
+  /** Acceptances up to this seq stand before its last turn in the queue: a later turn that joined one would overtake it. */
+  turnsUpTo = 0;
   /** Raised when a commit failed: what was built on it is dropped. */
   generation = 0;
   isQueued = false;
   /** Until when it waits for its budget, epoch ms; 0 for never. */
   heldUntil = 0;
+  /** The wake that it is in, and whether a turn of it left anything yet; undefined where the agent rests. */
+  wake: "wasted" | "useful" | undefined;
   /** The generation of the dedupe filter that knows this agent's keys; 0 for none. */
   filterGeneration = 0;
   /** Where the agent stands while its rows are read again after a failed commit. */

@@ -1,18 +1,22 @@
 import { DEFAULT_TENANT, formatAddress } from "../address.ts";
-import type { AgentSelection, Move, Registration } from "../api.ts";
+import type { AgentInfo, Move, Page, Registration } from "../api.ts";
 import type { Core } from "../core.ts";
 import type { Dependencies } from "./dependencies.ts";
-import type { Directory } from "./directory.ts";
+import { type Directory, readMail } from "./directory.ts";
 import type { AgentEntry } from "./entry.ts";
 import { AosError } from "../errors.ts";
+import { deadRow, replyOf } from "../mail/dead.ts";
+import type { Mail } from "../mail/mailbox.ts";
 import { type Birth, lifecycleBody, type Spawner } from "./spawner.ts";
-import { type AgentStatus, type Commit } from "../store/store.ts";
+import type { AgentStatus, Commit, ReplyRow } from "../store/store.ts";
 import type { Mutable } from "../turn/settle.ts";
 import type { LoadedType } from "./types.ts";
 import { AgentUnit } from "../turn/unit.ts";
 
 const BULK = 1_000;
 const BULK_MAX = 1_000_000;
+/** Mail that one commit clears. */
+const CLEAR = 500;
 
 /** From which states a move is legal, and where it leads. */
 const MOVES: Readonly<Record<Move, { readonly from: readonly AgentStatus[]; readonly to: AgentStatus; readonly fences: boolean }>> = {
@@ -30,13 +34,15 @@ export class Lifecycle {
   readonly #spawner: Spawner;
   readonly #dependencies: Dependencies;
   readonly #ready: (entry: AgentEntry) => void;
+  readonly #dead: (mail: Mail, reply: ReplyRow | undefined) => void;
 
-  constructor(core: Core, directory: Directory, spawner: Spawner, dependencies: Dependencies, ready: (entry: AgentEntry) => void) {
+  constructor(core: Core, directory: Directory, spawner: Spawner, dependencies: Dependencies, told: { readonly ready: (entry: AgentEntry) => void; readonly dead: (mail: Mail, reply: ReplyRow | undefined) => void }) {
     this.#core = core;
     this.#directory = directory;
     this.#spawner = spawner;
     this.#dependencies = dependencies;
-    this.#ready = ready;
+    this.#ready = told.ready;
+    this.#dead = told.dead;
   }
 
   /** @throws AosError TYPE_UNKNOWN where no code of that type is loaded. */
@@ -122,7 +128,11 @@ export class Lifecycle {
     if (!from.includes(entry.status)) {
       throw new AosError("LIFECYCLE_ILLEGAL", `agent ${address} is ${entry.status}; it cannot ${move}`, { details: { agent: address, from: entry.status, move } });
     }
-    if (entry.status === to && !(move === "kill" && entry.attempt !== undefined)) return entry;
+    if (entry.status === to && !(move === "kill" && entry.attempt !== undefined)) {
+      // What a crash left of it, or came at its last moment, is cleared too.
+      if (to === "terminated") await this.#clear(entry);
+      return entry;
+    }
     const was = entry.status;
     entry.status = to;
     if (fences) entry.epoch++;
@@ -132,6 +142,7 @@ export class Lifecycle {
     if (fences) entry.attempt?.abort(new AosError("KILLED", `agent ${address} was told to ${move}`));
     await this.#move(entry, { status: to, meta: entry.meta, note: `${was} → ${to}${options.reason === undefined ? "" : `: ${options.reason}`}`, by: options.by, isEnd: to === "terminated" });
     this.#core.report({ event: "agent.moved", agent: address, from: was, to });
+    if (to === "terminated") await this.#clear(entry);
     if (to === "initialized") {
       this.#ready(entry);
       this.#dependencies.changed();
@@ -140,17 +151,17 @@ export class Lifecycle {
   }
 
   /** Pages through what is selected and moves each. */
-  async moveAll(selection: AgentSelection, move: Move, options: { readonly reason?: string | undefined; readonly by?: string | undefined }): Promise<{ readonly moved: number; readonly refused: number }> {
+  async moveAll(select: (cursor: string | undefined) => Promise<Page<AgentInfo>>, move: Move, options: { readonly reason?: string | undefined; readonly by?: string | undefined }): Promise<{ readonly moved: number; readonly refused: number }> {
     let after: string | undefined;
     let moved = 0;
     let refused = 0;
     while (true) {
-      const page = await this.#core.store.agents({ tenant: selection.tenant, type: selection.type, after, limit: BULK });
-      const outcomes = await Promise.allSettled(page.map(({ address }) => this.move(address, move, options)));
+      const { items, next } = await select(after);
+      const outcomes = await Promise.allSettled(items.map(({ type, id, tenant }) => this.move(formatAddress(type, id, tenant), move, options)));
       moved += outcomes.filter(({ status }) => status === "fulfilled").length;
       refused += outcomes.filter(({ status }) => status === "rejected").length;
-      if (page.length < BULK) return { moved, refused };
-      after = page.at(-1)?.address;
+      if (next === undefined) return { moved, refused };
+      after = next;
     }
   }
 
@@ -170,6 +181,28 @@ export class Lifecycle {
         }),
       );
     });
+  }
+
+  /** Mail of a terminated agent becomes dead letters, a page at a time; its timers and schedules go. */
+  async #clear(entry: AgentEntry): Promise<void> {
+    const { store, clock, committer } = this.#core;
+    const waiting = [...(await store.mail(entry.no)), ...(await store.delayed(entry.no))];
+    const rows = [...new Map(waiting.map((row) => [row.seq, row])).values()];
+    const error = new AosError("AGENT_TERMINATED", `agent ${entry.address} was terminated`, { details: { agent: entry.address } });
+    for (let from = 0; from < rows.length; from += CLEAR) {
+      const page = rows.slice(from, from + CLEAR);
+      const mails = page.filter(({ timer }) => timer === undefined).map(readMail);
+      const now = clock.now();
+      const replies = mails.map((mail) => replyOf(mail, error, now));
+      const commit: Commit = {
+        mailOut: page.map(({ seq }) => seq),
+        deadIn: mails.map((mail) => deadRow(entry.no, mail, error.code, error, now, mail.attempts)),
+        effectsOut: mails.map(({ envelope }) => envelope.id),
+        replies: replies.filter((reply) => reply !== undefined),
+      };
+      await committer.write(commit, () => mails.forEach((mail, at) => this.#dead(mail, replies[at])));
+    }
+    entry.mailbox.clear();
   }
 
   #timersOf(entry: AgentEntry): readonly { readonly agent: number; readonly timer: string }[] {

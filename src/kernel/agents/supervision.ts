@@ -1,5 +1,7 @@
 import type { Supervision as Policy } from "../contract/contract.ts";
+import { formatAddress, parseAddress, shortAddress } from "../address.ts";
 import type { Core } from "../core.ts";
+import type { Arrival } from "../mail/intake.ts";
 import { parseDuration } from "../time/duration.ts";
 import type { AgentEntry, AgentMeta } from "./entry.ts";
 import type { AosError } from "../errors.ts";
@@ -12,6 +14,12 @@ import type { UnitParts } from "../turn/unit.ts";
 const POLICY: Policy = { restarts: 20, within: "1m", then: "quarantine" };
 const FAILURES_MAX = 200;
 
+/** What a failure adds to its unit. */
+export interface Verdict extends Partial<UnitParts> {
+  /** Whether the mail is not tried again, however often its own policy would. */
+  readonly isLast?: boolean | undefined;
+}
+
 /** An agent's failures and what follows from them: OTP's restart intensity, counted durably. */
 export class Supervision {
   readonly #core: Core;
@@ -23,12 +31,13 @@ export class Supervision {
   }
 
   /** What a failed attempt adds to its unit: the failure's time, and a move where the intensity is exceeded. */
-  failed(entry: AgentEntry, type: LoadedType, error: AosError, now: number): Partial<UnitParts> {
+  failed(entry: AgentEntry, type: LoadedType, error: AosError, now: number): Verdict {
     const policy = type.contract.supervise ?? POLICY;
     const since = now - parseDuration(policy.within);
     const failures = [...(entry.meta.failures ?? []).filter((at) => at > since), now].slice(-FAILURES_MAX);
     const isStuck = error.code === "TURN_ABORTED" || error.code === "TIMEOUT";
-    const stuck = isStuck ? (entry.meta.stuck ?? 0) + 1 : (entry.meta.stuck ?? 0);
+    // Stuck turns count where they follow one another: a turn that failed in another way made progress.
+    const stuck = isStuck ? (entry.meta.stuck ?? 0) + 1 : 0;
     const meta: AgentMeta = { ...entry.meta, failures, stuck: stuck === 0 ? undefined : stuck };
     entry.meta = meta;
     if (stuck >= this.#core.limits.stuckTurns) {
@@ -54,7 +63,7 @@ export class Supervision {
     return this.#fall(entry, type, type.contract.supervise ?? POLICY, `${why}, ${crashes} times`, now);
   }
 
-  #fall(entry: AgentEntry, type: LoadedType, policy: Policy, reason: string, now: number): Partial<UnitParts> {
+  #fall(entry: AgentEntry, type: LoadedType, policy: Policy, reason: string, now: number): Verdict {
     const then = policy.then ?? "quarantine";
     const { escalate } = policy;
     const tell = (): void => {
@@ -63,7 +72,7 @@ export class Supervision {
     const { failures: _failures, stuck: _stuck, crashes: _crashes, ...rest } = entry.meta;
     if (then === "dead-letter") {
       entry.meta = rest;
-      return { meta: rest, onDurable: tell };
+      return { isLast: true, meta: rest, onDurable: tell };
     }
     const status: AgentStatus = then === "pause" ? "paused" : "quarantined";
     const from = entry.status;
@@ -81,4 +90,16 @@ export class Supervision {
       },
     };
   }
+}
+
+/** What whoever an agent's failure is escalated to is told. */
+export function failureOf(entry: AgentEntry, to: string, reason: string, now: number): Arrival {
+  const { tenant, type, id } = parseAddress(to, entry.tenant);
+  return {
+    target: formatAddress(type, id, tenant),
+    kind: "event",
+    name: "aos.agent.failed",
+    source: entry.address,
+    data: { agent: shortAddress(entry.address), reason, at: now },
+  };
 }

@@ -6,6 +6,8 @@ import type { TypeRegistry } from "../agents/types.ts";
 
 /** The ledger class in which counts stand: key `bucket start|agent|quantity|period`. */
 export const COUNTER_CLASS = "count";
+/** Counts in each half of what memory holds. */
+const HALF = 50_000;
 
 const PERIODS: readonly { readonly period: Period; readonly end: (now: number) => readonly [from: number, to: number] }[] = [
   { period: "minute", end: (now) => bucket(now, 60_000) },
@@ -13,6 +15,11 @@ const PERIODS: readonly { readonly period: Period; readonly end: (now: number) =
   { period: "day", end: (now) => bucket(now, 86_400_000) },
   { period: "month", end: month },
 ];
+
+/** The text that sorts before the keys of all buckets that start at a time or later, and after all others. */
+export function counterKeysFrom(at: number): string {
+  return String(at).padStart(14, "0");
+}
 
 function bucket(now: number, width: number): readonly [number, number] {
   const from = Math.floor(now / width) * width;
@@ -32,7 +39,9 @@ function month(now: number): readonly [number, number] {
 export class Counters {
   readonly #store: Store;
   readonly #types: TypeRegistry;
-  readonly #counts = new Map<string, number>();
+  /** Counts in two halves: the older one is dropped at once, what is counted stands in the younger one. */
+  #counts = new Map<string, number>();
+  #older = new Map<string, number>();
 
   constructor(store: Store, types: TypeRegistry) {
     this.#store = store;
@@ -47,25 +56,23 @@ export class Counters {
   /** Reads the counts that an agent's budget needs; call it once before `blockedUntil`. */
   async warm(entry: AgentEntry, now: number): Promise<void> {
     for (const { key } of this.#buckets(entry, undefined, now)) {
-      if (!this.#counts.has(key)) {
-        const sum = await this.#store.ledgerSum(COUNTER_CLASS, key);
-        if (!this.#counts.has(key)) this.#counts.set(key, sum);
-      }
+      if (this.#known(key) !== undefined) continue;
+      const sum = await this.#store.ledgerSum(COUNTER_CLASS, key);
+      if (this.#known(key) === undefined) this.#remember(key, sum);
     }
-    if (this.#counts.size > 100_000) this.#counts.clear();
   }
 
   /** Whether `warm` is needed. */
   isCold(entry: AgentEntry, now: number): boolean {
     if (this.#budget(entry) === undefined) return false;
-    return this.#buckets(entry, undefined, now).some(({ key }) => !this.#counts.has(key));
+    return this.#buckets(entry, undefined, now).some(({ key }) => this.#known(key) === undefined);
   }
 
   /** When a quantity is allowed again, epoch ms; undefined where it is now. */
   blockedUntil(entry: AgentEntry, quantity: string, now: number): number | undefined {
     let until: number | undefined;
     for (const { key, limit, to } of this.#buckets(entry, quantity, now)) {
-      if ((this.#counts.get(key) ?? 0) >= limit) until = Math.max(until ?? 0, to);
+      if ((this.#known(key) ?? 0) >= limit) until = Math.max(until ?? 0, to);
     }
     return until;
   }
@@ -74,7 +81,7 @@ export class Counters {
   count(entry: AgentEntry, quantity: string, now: number, ops: LedgerOp[]): void {
     if (this.#budget(entry) === undefined) return;
     for (const { key } of this.#buckets(entry, quantity, now)) {
-      this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+      this.#remember(key, (this.#known(key) ?? 0) + 1);
       ops.push({ op: "add", class: COUNTER_CLASS, key, delta: 1 });
     }
   }
@@ -82,6 +89,19 @@ export class Counters {
   /** Forgets what was counted for commits that failed; it is read again. */
   forget(): void {
     this.#counts.clear();
+    this.#older.clear();
+  }
+
+  #known(key: string): number | undefined {
+    return this.#counts.get(key) ?? this.#older.get(key);
+  }
+
+  #remember(key: string, count: number): void {
+    if (this.#counts.size >= HALF) {
+      this.#older = this.#counts;
+      this.#counts = new Map();
+    }
+    this.#counts.set(key, count);
   }
 
   #budget(entry: AgentEntry): Budget | undefined {
@@ -98,7 +118,7 @@ export class Counters {
         const limit = limits[period];
         if (limit === undefined) continue;
         const [from, to] = end(now);
-        found.push({ key: `${String(from).padStart(14, "0")}|${entry.address}|${name}|${period}`, limit, to });
+        found.push({ key: `${counterKeysFrom(from)}|${entry.address}|${name}|${period}`, limit, to });
       }
     }
     return found;

@@ -89,11 +89,6 @@ export class DedupeIndex {
     return chunks instanceof Promise ? chunks.then((read) => this.#search(read, hash, now)) : this.#search(chunks, hash, now);
   }
 
-  /** A key that belongs to no single agent. */
-  findShared(hash: string): MaybePromise<Seen | undefined> {
-    return this.#recent(hash) ?? this.#store.dedupe(hash);
-  }
-
   #recent(hash: string): Seen | undefined {
     return this.#young.keys.get(hash) ?? this.#sealed?.keys.get(hash);
   }

@@ -24,6 +24,8 @@ export interface Arrival {
   readonly source?: string | undefined;
   /** Principal and partition of the sender: its lane together with `source`. */
   readonly sender?: string | undefined;
+  /** The agent's address that it is sent for; never taken from outside. */
+  readonly from?: string | undefined;
   readonly eventId?: string | undefined;
   readonly subject?: string | undefined;
   readonly key?: string | undefined;
@@ -92,7 +94,7 @@ export class Intake {
 
   #deduplicate(arrival: Arrival, entry: AgentEntry, text: string, value: { readonly of: unknown } | undefined): Promise<Ack> {
     const source = arrival.source ?? "aos";
-    const sender = arrival.waiters === undefined ? `${EXTERNAL}${arrival.sender ?? ""}|${source}` : source;
+    const sender = arrival.from ?? `${EXTERNAL}${arrival.sender ?? ""}|${source}`;
     const key = arrival.key ?? (arrival.eventId === undefined ? undefined : `${source}\n${arrival.eventId}`);
     if (key === undefined) return this.#store(arrival, entry, text, value, sender, undefined);
     const hash = this.#core.hasher.sha256(`${entry.address}\n${sender}\n${key}`).slice(0, 32);

@@ -113,9 +113,9 @@ export class Mailbox {
     return taken.toSorted((left, right) => left.seq - right.seq);
   }
 
-  /** Whether any ready mail satisfies a test. */
+  /** Whether any mail that is ready, or waits behind a retry, satisfies a test. */
   some(test: (mail: Mail) => boolean): boolean {
-    return this.#queues.some((queue) => queue?.some(test) === true);
+    return this.#queues.some((queue) => queue?.some(test) === true) || [...this.#held.values()].some((lane) => lane.some(test));
   }
 
   /** Holds a lane: what stands in it, and what comes, waits until it is released. */
@@ -150,6 +150,15 @@ export class Mailbox {
     this.#parked.delete(seq);
     mail.parked = undefined;
     return mail;
+  }
+
+  /** Forgets all mail. */
+  clear(): void {
+    this.#queues.length = 0;
+    this.#held.clear();
+    this.#parked.clear();
+    this.#ready = 0;
+    this.#waiting = 0;
   }
 
   /** All mail, by arrival: for listing. */

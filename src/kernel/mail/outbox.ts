@@ -21,20 +21,28 @@ export interface Outgoing {
   readonly dedupe: readonly DedupeRow[];
 }
 
+/** What those who send mail tell of it and ask about it. */
+export interface Told {
+  /** Told that an agent has mail. */
+  readonly ready: (agent: number) => void;
+  /** Told that mail waits until a time. */
+  readonly delayed: (dueAt: number) => void;
+  /** Says when a debounced event joins; undefined where its handler does not debounce. */
+  readonly debounce: (agent: number, address: string, envelope: Envelope) => number | undefined;
+}
+
 /** Turns the drafts of an attempt into mail: numbered, chained, deduplicated, and cut where a chain is too long. */
 export class Outbox {
   readonly #core: Core;
   readonly #directory: Directory;
   readonly #dedupe: DedupeIndex;
-  readonly #ready: (agent: number) => void;
-  readonly #delayed: (dueAt: number) => void;
+  readonly #told: Told;
 
-  constructor(core: Core, directory: Directory, dedupe: DedupeIndex, told: { readonly ready: (agent: number) => void; readonly delayed: (dueAt: number) => void }) {
+  constructor(core: Core, directory: Directory, dedupe: DedupeIndex, told: Told) {
     this.#core = core;
     this.#directory = directory;
     this.#dedupe = dedupe;
-    this.#ready = told.ready;
-    this.#delayed = told.delayed;
+    this.#told = told;
   }
 
   collect(attempt: Attempt): Outgoing {
@@ -59,8 +67,9 @@ export class Outbox {
         mail.envelope = { ...envelope, dedupe: row.hash };
       }
       const isLater = draft.dueAt !== undefined && (draft.timer !== undefined || draft.dueAt > attempt.now);
-      mailIn.push(mailRow(mail, draft.agent, isLater ? draft.dueAt : undefined, draft.timer));
-      deliveries.push({ agent: draft.agent, address: draft.address, mail, dueAt: isLater ? draft.dueAt : undefined });
+      const dueAt = isLater ? draft.dueAt : this.#told.debounce(draft.agent, draft.address, envelope);
+      mailIn.push(mailRow(mail, draft.agent, dueAt, draft.timer));
+      deliveries.push({ agent: draft.agent, address: draft.address, mail, dueAt });
     }
     return { mailIn, deliveries, dead, cuts, dedupe };
   }
@@ -69,12 +78,12 @@ export class Outbox {
   deliver(outgoing: Outgoing): void {
     for (const { agent, address, mail, dueAt } of outgoing.deliveries) {
       if (dueAt !== undefined) {
-        this.#delayed(dueAt);
+        this.#told.delayed(dueAt);
         continue;
       }
       const entry = this.#directory.cached(address);
       if (entry !== undefined && !entry.isStale) entry.mailbox.add(mail);
-      this.#ready(agent);
+      this.#told.ready(agent);
     }
   }
 

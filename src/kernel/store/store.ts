@@ -297,4 +297,6 @@ export interface Retention {
   readonly journalBefore: number;
   readonly repliesBefore: number;
   readonly dedupeBefore: number;
+  /** Ledger sums of a class to drop: those whose keys sort before a text, which begin with a time. */
+  readonly sums?: { readonly class: string; readonly keysBefore: string } | undefined;
 }

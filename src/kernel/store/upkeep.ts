@@ -1,11 +1,14 @@
 import type { Cancel } from "../clock.ts";
 import type { Core } from "../core.ts";
+import { COUNTER_CLASS, counterKeysFrom } from "../effects/counters.ts";
 import type { AosError } from "../errors.ts";
 
 const STORE_RETRY_MS = 1_000;
 const HOUSEKEEPING_MS = 3_600_000;
 const PRUNE_ROWS = 2_000;
 const PRUNE_PAUSE_MS = 50;
+/** Longer than the longest period of a budget, a month. */
+const COUNTS_MS = 40 * 24 * 3_600_000;
 
 /** What to do when the store fails, and when it works again. */
 export interface UpkeepHooks {
@@ -73,7 +76,8 @@ export class Upkeep {
   #prune(): void {
     const { clock, limits, store } = this.#core;
     const now = clock.now();
-    const limitsOfNow = { now, journalBefore: now - limits.journalMs, repliesBefore: now - limits.replyMs, dedupeBefore: now - limits.dedupeMs };
+    const sums = { class: COUNTER_CLASS, keysBefore: counterKeysFrom(Math.max(0, now - COUNTS_MS)) };
+    const limitsOfNow = { now, journalBefore: now - limits.journalMs, repliesBefore: now - limits.replyMs, dedupeBefore: now - limits.dedupeMs, sums };
     store.prune(limitsOfNow, PRUNE_ROWS).then(
       (isMore) => {
         if (isMore && !this.#isStopped) clock.at(clock.now() + PRUNE_PAUSE_MS, () => this.#prune());

@@ -204,8 +204,8 @@ export class Agenda {
   async #write(entry: AgentEntry, type: LoadedType, row: MailRow, spec: ScheduleSpec, name: string, fire: readonly number[], missed: number, settledAt: number, now: number): Promise<void> {
     const isSame = (mail: Mail): boolean => mail.envelope.kind === "schedule" && mail.envelope.name === name;
     const running = entry.attempt !== undefined && isSame(entry.attempt.mail) ? entry.attempt : undefined;
-    const isBusy = running !== undefined || entry.mailbox.some(isSame);
-    const skipped = isBusy && spec.overlap === "skip" ? fire.length : 0;
+    const isBusy = async (): Promise<boolean> => running !== undefined || entry.mailbox.some(isSame) || (await this.#isRetried(entry.no, isSame));
+    const skipped = fire.length > 0 && spec.overlap === "skip" && (await isBusy()) ? fire.length : 0;
     const mails = (skipped > 0 ? [] : fire).map((tick, at) =>
       this.#tickMail(entry.address, name, now, { scheduledAt: tick, missed: at === 0 ? missed : 0 }, "null"),
     );
@@ -228,6 +228,12 @@ export class Agenda {
     } else await this.#core.committer.write(commit, joined);
     if (running !== undefined && spec.overlap === "cancel" && mails.length > 0) this.onCancel(entry);
     if (mails.length > 0) this.#ready(entry.no);
+  }
+
+  /** Whether mail that waits for its retry satisfies a test: it stands in the store alone. */
+  async #isRetried(agent: number, test: (mail: Mail) => boolean): Promise<boolean> {
+    const rows = await this.#core.store.mail(agent);
+    return rows.some((row) => row.attempts > 0 && row.dueAt !== undefined && row.parked === undefined && test(readMail(row)));
   }
 
   /** Until when a debounced event waits on, since its burst goes on. */

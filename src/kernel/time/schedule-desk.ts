@@ -5,12 +5,13 @@ import type { Core } from "../core.ts";
 import type { Directory } from "../agents/directory.ts";
 import { parseDuration } from "./duration.ts";
 import type { AgentEntry } from "../agents/entry.ts";
+import type { Envelope } from "../mail/envelope.ts";
 import { AosError } from "../errors.ts";
 import { preview, type ScheduleSpec } from "./schedule.ts";
 import type { Mutable } from "../turn/settle.ts";
 import type { Commit, MailRow } from "../store/store.ts";
 import type { LoadedType } from "../agents/types.ts";
-import { shortAddress, tenantOf } from "../address.ts";
+import { shortAddress, tenantOf, typeOf } from "../address.ts";
 
 const LIST_MAX = 1_000;
 /** A debounce waits at most this many times its quiet time. */
@@ -32,11 +33,12 @@ export class ScheduleDesk {
   }
 
   /** When a debounced event joins the mailbox: at the end of the burst that it extends. */
-  debounce(entry: AgentEntry, event: string, now: number): number | undefined {
-    const handler = this.#core.types.get(entry.type)?.events.get(event)?.handler;
-    if (handler?.debounce === undefined) return undefined;
+  debounce(agent: number, address: string, envelope: Envelope): number | undefined {
+    const { kind, name: event, at: now } = envelope;
+    const handler = this.#core.types.get(typeOf(address))?.events.get(event)?.handler;
+    if (kind !== "event" || handler?.debounce === undefined) return undefined;
     const quietMs = parseDuration(handler.debounce);
-    const key = `${entry.no}|${event}`;
+    const key = `${agent}|${event}`;
     const burst = this.#bursts.get(key);
     const since = burst === undefined || now >= burst.until ? now : burst.since;
     const until = Math.min(now + quietMs, since + quietMs * DEBOUNCE_ROUNDS);

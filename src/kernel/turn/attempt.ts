@@ -70,10 +70,10 @@ export class Attempt implements RunningAttempt {
   readonly decisions: Decision[] = [];
   readonly effects: EffectNote[] = [];
   readonly ledger: LedgerOp[] = [];
-  /** Checks that a store could not answer at once; awaited before the commit. */
+  /** What the handler began and need not have waited for, and checks that could not answer at once; all of it ends before the commit. */
+  readonly checks: (Promise<unknown> | (() => Promise<unknown>))[] = [];
   /** Schedules whose next tick was brought forward, and to when. */
   earlier: Map<string, number> | undefined;
-  readonly checks: Promise<unknown>[] = [];
   /** Effects' rows of this envelope from earlier attempts, by id; read at the first call. */
   memo: Map<string, EffectRow> | undefined;
   #occurrences: Map<string, number> | undefined;
@@ -111,6 +111,13 @@ export class Attempt implements RunningAttempt {
     this.progressAt = time.monotonic;
     this.epoch = entry.epoch;
     this.generation = entry.generation;
+  }
+
+  /** Adds what must end well before the turn commits. */
+  check(work: Promise<unknown> | (() => Promise<unknown>)): void {
+    // It is looked at when the handler has ended: until then a rejection is nobody's, and must not end the process.
+    if (typeof work !== "function") work.catch(() => undefined);
+    this.checks.push(work);
   }
 
   /** Counts the calls of one name and input in this attempt, from 0. */

@@ -1,5 +1,5 @@
 import { formatAddress, parseAddress } from "../address.ts";
-import type { Attempt, MessageDraft } from "./attempt.ts";
+import type { Attempt, MessageDraft, SpawnDraft } from "./attempt.ts";
 import type { AgentClass, AgentRef, Decision, SendOptions, Self } from "../contract/context.ts";
 import type { EffectType, EventType } from "../contract/messages.ts";
 import type { Core } from "../core.ts";
@@ -14,6 +14,7 @@ import { toJson, utf8Length } from "../json.ts";
 import { type Routing, wrapMessage } from "../mail/routing.ts";
 import { seededRandom, uuidOfHash } from "./seeded.ts";
 import { TOPIC_MESSAGE } from "../mail/topics.ts";
+import type { MaybePromise } from "../store/store.ts";
 import type { LoadedType } from "../agents/types.ts";
 
 /** What a context needs of the kernel. */
@@ -24,6 +25,8 @@ export interface ContextParts {
   readonly routing: Routing;
   /** Runs a command at another agent for this attempt. */
   readonly ask: (attempt: Attempt, target: string, command: string, input: unknown, timeoutMs: number | undefined) => Promise<unknown>;
+  /** Checks a configuration against a type's contract. @throws AosError PAYLOAD_INVALID. */
+  readonly checkConfig: (type: LoadedType, config: unknown) => MaybePromise<unknown>;
   /** The next planned time of a schedule of this agent. */
   readonly plannedAt: (entry: AgentEntry, schedule: string) => number | undefined;
 }
@@ -86,21 +89,31 @@ export class Context {
     this.#tell(sender, type, data, options);
   }
 
-  async broadcast(type: EventType, data: unknown, filter: { readonly type?: string; readonly tag?: string } = {}): Promise<number> {
+  broadcast(type: EventType, data: unknown, filter: { readonly type?: string; readonly tag?: string } = {}): Promise<number> {
+    return this.#settledFirst(this.#broadcast(type, data, filter));
+  }
+
+  async #broadcast(type: EventType, data: unknown, filter: { readonly type?: string; readonly tag?: string }): Promise<number> {
     this.#attempt.assertAlive();
     const text = this.#payload(type, data);
     const found = await this.#parts.routing.accepting(this.#attempt.entry.tenant, type.name, filter);
     const others = found.filter(({ no }) => no !== this.#attempt.entry.no);
     if (others.length > BROADCAST_MAX) throw new AosError("LIMIT_EXCEEDED", `a broadcast reaches at most ${BROADCAST_MAX} agents`);
+    for (const { no, address } of others) this.#assertRoom(no, address);
     for (const { no, address } of others) this.#draft({ agent: no, address, ...this.#event(type, text, {}) });
     return others.length;
   }
 
-  async publish(topic: string, type: EventType, data: unknown): Promise<number> {
+  publish(topic: string, type: EventType, data: unknown): Promise<number> {
+    return this.#settledFirst(this.#publish(topic, type, data));
+  }
+
+  async #publish(topic: string, type: EventType, data: unknown): Promise<number> {
     this.#attempt.assertAlive();
     const text = this.#payload(type, data);
     const found = await this.#parts.routing.subscribed(this.#attempt.entry.tenant, topic, type.name, JSON.parse(text));
     const id = this.uuid();
+    for (const { no, address } of found) this.#assertRoom(no, address);
     for (const { no, address, isWrapped } of found) {
       const plain = this.#event(type, text, {});
       const event = isWrapped === true ? { ...plain, name: TOPIC_MESSAGE, version: undefined, data: wrapMessage(topic, type.name, text, id) } : plain;
@@ -118,10 +131,15 @@ export class Context {
     const spawned = this.#attempt.spawns.find((spawn) => spawn.address === address);
     if (spawned === undefined) {
       const known = directory.get(address);
+      const checked = this.#parts.checkConfig(loaded, config);
       const create = (entry: AgentEntry | undefined): void => {
-        if (entry === undefined) this.#attempt.spawns.push({ no: ++core.numbers.agentNo, type: loaded, address, config });
+        if (entry !== undefined) return;
+        const draft: { -readonly [K in keyof SpawnDraft]: SpawnDraft[K] } = { no: ++core.numbers.agentNo, type: loaded, address };
+        this.#attempt.spawns.push(draft);
+        if (checked instanceof Promise) this.#attempt.check(checked.then((value) => void (draft.config = value)));
+        else draft.config = checked;
       };
-      if (known instanceof Promise) this.#attempt.checks.push(known.then(create));
+      if (known instanceof Promise) this.#attempt.check(known.then(create));
       else create(known);
     }
     return this.#ref(address) as AgentRef<A>;
@@ -205,21 +223,43 @@ export class Context {
     }
     const entry = directory.get(address);
     if (entry instanceof Promise) {
-      this.#attempt.checks.push(entry.then((loaded) => this.#draftFor(loaded, address, type, text, options)));
+      this.#attempt.check(entry.then((loaded) => this.#draftFor(loaded, address, type, text, options)));
     } else this.#draftFor(entry, address, type, text, options);
   }
 
   #draftFor(entry: AgentEntry | undefined, address: string, type: EventType, text: string, options: SendOptions): void {
     if (entry === undefined) throw new AosError("AGENT_NOT_FOUND", `there is no agent ${address}; register or spawn it first`, { details: { agent: address } });
     if (entry.status === "terminated") throw new AosError("AGENT_TERMINATED", `agent ${address} was terminated`, { details: { agent: address } });
-    const { mailboxDepth } = this.#parts.core.limits;
-    const drafted = this.#attempt.messages.filter((draft) => draft.agent === entry.no && draft.dueAt === undefined).length;
-    if (entry.mailbox.depth + drafted >= mailboxDepth) {
-      throw new AosError("MAILBOX_FULL", `the mailbox of ${address} is full`, { details: { agent: address, depth: entry.mailbox.depth } });
-    }
+    this.#assertRoom(entry.no, address);
     const loaded = this.#parts.core.types.get(entry.type);
     if (loaded !== undefined) assertAccepts(loaded, type.name, address);
     this.#draft({ agent: entry.no, address, ...this.#event(type, text, options) });
+  }
+
+  /** The turn ends after what it began, awaited or not; where nobody hears of a failure, the turn fails of it. */
+  #settledFirst<T>(work: Promise<T>): Promise<T> {
+    const heard = new Heard<T>((resolve) => resolve(work));
+    void handled(heard);
+    heard.isHeard = false;
+    this.#attempt.check(async () => {
+      try {
+        await work;
+      } catch (thrown) {
+        if (!heard.isHeard) throw thrown;
+      }
+    });
+    return heard;
+  }
+
+  /** @throws AosError MAILBOX_FULL where an agent in memory has no room for one more. */
+  #assertRoom(agent: number, address: string): void {
+    const { mailboxDepth } = this.#parts.core.limits;
+    const { messages } = this.#attempt;
+    const depth = this.#parts.directory.cachedNo(agent)?.mailbox.depth ?? 0;
+    if (depth + messages.length < mailboxDepth) return;
+    const drafted = messages.filter((draft) => draft.agent === agent && draft.dueAt === undefined).length;
+    if (depth + drafted < mailboxDepth) return;
+    throw new AosError("MAILBOX_FULL", `the mailbox of ${address} is full`, { details: { agent: address, depth } });
   }
 
   #payload(type: EventType, data: unknown): string {
@@ -233,7 +273,7 @@ export class Context {
       throw new AosError("PAYLOAD_TOO_LARGE", `the payload of ${type.name} is larger than ${core.limits.payloadBytes} bytes`);
     }
     const checked = type.data["~standard"].validate(JSON.parse(text));
-    if (checked instanceof Promise) this.#attempt.checks.push(checked.then((result) => assertValid(result, type.name)));
+    if (checked instanceof Promise) this.#attempt.check(checked.then((result) => assertValid(result, type.name)));
     else assertValid(checked, type.name);
     return text;
   }
@@ -266,6 +306,18 @@ export class Context {
 
   #at(after: string | number): number {
     return typeof after === "number" ? after : this.#attempt.now + parseDuration(after);
+  }
+}
+
+/** A promise that knows whether anybody waits for it. */
+class Heard<T> extends Promise<T> {
+  isHeard = false;
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+  override then<A = T, B = never>(onDone?: ((value: T) => A | PromiseLike<A>) | null, onFailed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+    this.isHeard = true;
+    return super.then(onDone, onFailed);
   }
 }
 

@@ -1,3 +1,4 @@
+import { shortAddress } from "../address.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Core } from "../core.ts";
 import type { CommandResult } from "../api.ts";
@@ -89,7 +90,7 @@ export class Replies {
   async #ask(attempt: Attempt, target: string, name: string, text: string, id: string, waiters: readonly string[], timeoutMs: number): Promise<ReplyRow> {
     const { mail, entry } = attempt;
     const ack = await this.#intake.accept({
-      target, kind: "command", name, text, id, key: `ask ${id}`, source: entry.address, waiters,
+      target, kind: "command", name, text, id, key: `ask ${id}`, source: shortAddress(entry.address), from: entry.address, waiters,
       correlation: mail.envelope.correlation,
       priority: mail.envelope.priority,
       chain: { id: mail.envelope.chain, depth: mail.envelope.depth + 1, causation: mail.envelope.id },

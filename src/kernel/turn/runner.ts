@@ -96,7 +96,8 @@ export class Runner {
       case "timer": {
         const handler = handlerOf(type.events.get(envelope.name), attempt);
         const data = mail.value?.of;
-        return handler(context, received(mail, data, [...others.map((other) => valueOf(other)), data]));
+        const batch = others.length === 0 ? [data] : [mail, ...others].toSorted((left, right) => left.seq - right.seq).map(valueOf);
+        return handler(context, received(mail, data, batch));
       }
       case "command":
         return handlerOf(type.commands.get(envelope.name), attempt)(context, mail.value?.of);

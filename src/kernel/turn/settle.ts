@@ -8,12 +8,13 @@ import type { Directory } from "../agents/directory.ts";
 import type { AgentEntry, AgentMeta } from "../agents/entry.ts";
 import { AosError, isAosError, toAosError } from "../errors.ts";
 import { digest53, toJson, utf8Length } from "../json.ts";
+import { deadRow, replyOf } from "../mail/dead.ts";
 import { laneOf, type Mail } from "../mail/mailbox.ts";
 import type { Outbox, Outgoing } from "../mail/outbox.ts";
-import { causeOf, noteError, type Outcome, type RecordBody } from "./record.ts";
+import { causeOf, isWasted, noteError, type Outcome, type RecordBody } from "./record.ts";
 import { isRetryWorthwhile, retryDelay } from "../retry.ts";
 import type { Spawner } from "../agents/spawner.ts";
-import type { Commit, DeadRow, JournalWrite, MailRow, ReplyRow } from "../store/store.ts";
+import type { Commit, JournalWrite, MailRow, ReplyRow } from "../store/store.ts";
 import { AgentUnit, type UnitParts } from "./unit.ts";
 import { validate } from "../contract/schema.ts";
 import type { Supervision } from "../agents/supervision.ts";
@@ -68,7 +69,8 @@ export class Settler {
 
   #afterChecks(attempt: Attempt, draft: unknown, output: unknown): Promise<void> {
     return this.#guarded(attempt, async () => {
-      await Promise.all(attempt.checks);
+      // A check may leave further ones.
+      for (const check of attempt.checks) await (typeof check === "function" ? check() : check);
       this.#done(attempt, await this.#checkState(attempt, draft), await this.#reply(attempt, output));
     });
   }
@@ -101,8 +103,8 @@ export class Settler {
     const isRefusal = error.code === "REFUSED";
     const policy = attempt.type.contract.retry ?? core.limits.retry;
     const attempts = mail.attempts + 1;
-    const isLast = isRefusal || attempts >= policy.attempts || !isRetryWorthwhile(policy, error);
     const verdict = isRefusal ? undefined : supervision.failed(entry, attempt.type, error, attempt.now);
+    const isLast = isRefusal || verdict?.isLast === true || attempts >= policy.attempts || !isRetryWorthwhile(policy, error);
     if (isLast) this.giveUp(attempt, error, isRefusal ? "refused" : "dead", verdict?.meta, verdict);
     else this.#retry(attempt, error, retryDelay(policy, attempts, core.entropy.random()), verdict);
   }
@@ -112,10 +114,11 @@ export class Settler {
     const now = this.#parts.core.clock.now();
     const body = this.#body(mail, { outcome: how.outcome, note: how.note, error: how.error, revision: how.revision });
     const commit: Mutable<Commit> = {};
+    if (how.outcome !== "dead" && mail.stored) commit.effectsOut = [mail.envelope.id];
     if (how.outcome === "dead") commit.deadIn = [deadRow(entry.no, mail, how.reason ?? how.error?.code ?? "DEAD", how.error, now, mail.attempts)];
     const reply = replyOf(mail, how.error, now);
     if (reply !== undefined) commit.replies = [reply];
-    this.#write(entry, mail, [], { rows: [{ at: now, body }], commit, onDurable: (rows) => this.#noteEnd(mail, body, reply, rows) });
+    this.#write(entry, mail, [], { rows: [{ at: now, body }], commit, onDurable: (rows) => this.#noteEnd(mail, body, reply, rows[0]) });
   }
 
   /** The envelope waits for a condition: the draft is dropped, no attempt counted, later mail proceeds. */
@@ -128,7 +131,7 @@ export class Settler {
     const text = JSON.stringify(condition);
     const body = this.#body(mail, { outcome: "parked", note: text, revision: attempt.type.revision, attempt });
     const parked: Mail = { ...mail, parked: text, marked: 0 };
-    const commit: Mutable<Commit> = { mailSet: [{ seq: mail.seq, dueAt: condition.until ?? null, parked: text, attempts: mail.attempts, marked: 0 }] };
+    const commit: Mutable<Commit> = { mailSet: [{ seq: mail.seq, dueAt: condition.until ?? null, parked: text, attempts: mail.attempts, marked: 0 }], ledger: ledgerOf(attempt) };
     this.#write(entry, mail, attempt.others, {
       rows: [{ at: now, body }],
       commit,
@@ -149,7 +152,7 @@ export class Settler {
     const { now } = attempt;
     const attempts = mail.attempts + 1;
     const body = this.#body(mail, { outcome, error, revision: attempt.type.revision, attempt, attempts });
-    const commit: Mutable<Commit> = {};
+    const commit: Mutable<Commit> = { ledger: ledgerOf(attempt) };
     if (outcome === "dead") commit.deadIn = [deadRow(entry.no, mail, error.code, error, now, attempts)];
     else commit.effectsOut = [mail.envelope.id];
     const reply = replyOf(mail, error, now);
@@ -157,10 +160,11 @@ export class Settler {
     this.#write(entry, mail, [], {
       ...verdict,
       rows: [{ at: now, body }, ...(verdict?.rows ?? [])],
+      own: 0,
       meta: meta ?? verdict?.meta,
       commit,
       onDurable: (rows) => {
-        this.#noteEnd(mail, body, reply, rows);
+        this.#noteEnd(mail, body, reply, rows[0]);
         verdict?.onDurable?.(rows);
       },
     });
@@ -179,7 +183,8 @@ export class Settler {
     this.#write(entry, again, [], {
       ...verdict,
       rows: [{ at: attempt.now, body }, ...(verdict?.rows ?? [])],
-      commit: { mailSet: [{ seq: mail.seq, dueAt, parked: null, attempts, marked: 0 }] },
+      own: 0,
+      commit: { mailSet: [{ seq: mail.seq, dueAt, parked: null, attempts, marked: 0 }], ledger: ledgerOf(attempt) },
       onDurable: (rows) => {
         this.#parts.delayed(dueAt);
         this.#parts.ended(again, body, undefined, rows[0]);
@@ -214,8 +219,9 @@ export class Settler {
       meta: supervision.recovered(entry),
       commit,
       onDurable: (rows) => {
-        this.#noteEnd(mail, body, reply, rows);
-        for (const other of attempt.others) this.#parts.ended(other, body, undefined, rows.at(-1));
+        const own = rows.at(-1);
+        this.#noteEnd(mail, body, reply, own);
+        for (const other of attempt.others) this.#parts.ended(other, body, undefined, own);
         if (attempt.spawns.length > 0) this.#parts.spawner.created(attempt.spawns);
         outbox.deliver(outgoing);
       },
@@ -234,9 +240,10 @@ export class Settler {
     if (outgoing.mailIn.length > 0) commit.mailIn = outgoing.mailIn;
     if (outgoing.dead.length > 0) commit.deadIn = outgoing.dead;
     if (attempt.timersOut.length > 0) commit.timersOut = attempt.timersOut.map((timer) => ({ agent: entry.no, timer }));
-    if (attempt.effects.length > 0 || (attempt.memo?.size ?? 0) > 0) commit.effectsOut = [mail.envelope.id];
+    const spent = [mail, ...attempt.others].filter((each) => hasEffects(each, attempt)).map(({ envelope }) => envelope.id);
+    if (spent.length > 0) commit.effectsOut = spent;
     if (reply !== undefined) commit.replies = [reply];
-    if (attempt.ledger.length > 0) commit.ledger = attempt.ledger;
+    commit.ledger = ledgerOf(attempt);
     if (attempt.spawns.length > 0) this.#parts.spawner.create(attempt.spawns, attempt.now, entry.address, commit);
     if (attempt.earlier !== undefined) this.#parts.earlier(attempt, commit);
     return commit;
@@ -247,11 +254,14 @@ export class Settler {
     const { core } = this.#parts;
     const onFailure = (error: AosError | undefined, isWhole: boolean): void => {
       given.onFailure?.(error, isWhole);
+      this.#parts.counters.forget();
       this.#parts.undone(entry, mail, isWhole ? undefined : error);
     };
     const parts: UnitParts = { ...given, onFailure };
     const { arriving } = mail;
-    const isFusable = arriving !== undefined && !mail.stored && others.every((other) => other.stored);
+    // Units of one agent are written in the order of its turns, hence none may join an acceptance before the last one.
+    const isFusable = arriving !== undefined && !mail.stored && mail.seq > entry.turnsUpTo && others.every((other) => other.stored);
+    entry.turnsUpTo = isFusable ? mail.seq : core.numbers.lastSeq;
     if (!isFusable) {
       const commit = isKept ? parts.commit : { ...parts.commit, mailOut: [mail, ...others].map(({ seq }) => seq) };
       core.committer.push(new AgentUnit(core, entry, { ...parts, commit }));
@@ -266,10 +276,10 @@ export class Settler {
     }
   }
 
-  #noteEnd(mail: Mail, body: RecordBody, reply: ReplyRow | undefined, rows: readonly JournalWrite[]): void {
-    const id = rows.at(-1)?.id ?? 0;
-    for (const [hash] of body.dedupe ?? []) this.#parts.dedupe.journaled(rows[0]?.agent ?? 0, hash, id);
-    this.#parts.ended(mail, body, reply, rows.at(-1));
+  /** `own` is the turn's own row: a unit may have others, of cut chains or of a move. */
+  #noteEnd(mail: Mail, body: RecordBody, reply: ReplyRow | undefined, own: JournalWrite | undefined): void {
+    for (const [hash] of body.dedupe ?? []) this.#parts.dedupe.journaled(own?.agent ?? 0, hash, own?.id ?? 0);
+    this.#parts.ended(mail, body, reply, own);
   }
 
   #checkState(attempt: Attempt, draft: unknown): string | Promise<string> {
@@ -313,7 +323,7 @@ export class Settler {
     const { attempt, others = [] } = how;
     const isFinal = how.outcome !== "retry" && how.outcome !== "parked";
     const keyed = isFinal ? [mail, ...others].filter(({ envelope }) => envelope.dedupe !== undefined) : [];
-    return {
+    const body: RecordBody = {
       kind: mail.envelope.kind,
       cause: causeOf(mail.envelope),
       outcome: how.outcome,
@@ -329,29 +339,23 @@ export class Settler {
       note: how.note,
       dedupe: keyed.length === 0 ? undefined : keyed.map((each) => [each.envelope.dedupe ?? "", digestOf(each), each.seq, each.envelope.id] as const),
     };
+    if (attempt?.entry.wake !== undefined && !isWasted(body)) attempt.entry.wake = "useful";
+    return body;
   }
+}
+
+/** Whether an effect's row may stand under an envelope, from this attempt or an earlier one. Parking counts no attempt. */
+function hasEffects(mail: Mail, attempt: Attempt): boolean {
+  if (mail === attempt.mail && attempt.effects.length > 0) return true;
+  return mail.stored && (mail.attempts > 0 || attempt.type.effects.size > 0);
+}
+
+/** What an attempt counted: it is counted however the attempt ends. */
+function ledgerOf(attempt: Attempt): Commit["ledger"] {
+  return attempt.ledger.length > 0 ? attempt.ledger : undefined;
 }
 
 /** The digest by which another payload under the same key is told apart. */
 export function digestOf(mail: Mail): number {
   return mail.digest ?? digest53(`${mail.envelope.name}\n${mail.data}`);
-}
-
-function deadRow(agent: number, mail: Mail, reason: string, error: AosError | undefined, now: number, attempts: number): DeadRow {
-  return {
-    id: mail.envelope.id,
-    agent,
-    at: now,
-    reason,
-    attempts,
-    head: JSON.stringify(mail.envelope),
-    data: mail.data,
-    error: JSON.stringify(error === undefined ? { code: reason, message: reason } : noteError(error)),
-  };
-}
-
-/** A command that fails for good is answered with its error. */
-function replyOf(mail: Mail, error: AosError | undefined, at: number): ReplyRow | undefined {
-  if (mail.envelope.kind !== "command") return undefined;
-  return { id: mail.envelope.id, at, body: JSON.stringify({ error: error === undefined ? { code: "TURN_FAILED", message: "the command was not handled" } : noteError(error) }) };
 }

@@ -16,6 +16,8 @@ export interface RowDraft {
 /** What an agent's unit writes beside its rows. */
 export interface UnitParts {
   readonly rows: readonly RowDraft[];
+  /** Which of the rows is the turn's own; the last one unless given. */
+  readonly own?: number | undefined;
   readonly state?: string | undefined;
   readonly stateVersion?: number | undefined;
   readonly status?: AgentStatus | undefined;
@@ -38,6 +40,8 @@ export class AgentUnit implements Pending {
   readonly #parts: UnitParts;
   readonly #generation: number;
   readonly #version: number;
+  /** The state after this unit. */
+  readonly #whole: string;
   #rows: JournalWrite[] = [];
   #isDropped = false;
 
@@ -46,6 +50,7 @@ export class AgentUnit implements Pending {
     this.#entry = entry;
     this.#parts = parts;
     this.#generation = entry.generation;
+    this.#whole = parts.state ?? entry.state;
     this.#version = parts.stateVersion ?? entry.stateVersion;
     entry.pending++;
     entry.turnsPending++;
@@ -59,7 +64,12 @@ export class AgentUnit implements Pending {
       this.#isDropped = true;
       return undefined;
     }
-    this.#rows = parts.rows.map((draft) => this.#place(draft));
+    // A full copy is due where the unit's turns reach or pass a multiple, whether the state changed or not.
+    const every = this.#core.limits.fullCopyEvery;
+    const last = entry.turn + parts.rows.length;
+    const isFull = entry.turn < 2 || Math.floor(last / every) > Math.floor(entry.turn / every);
+    const own = parts.own ?? parts.rows.length - 1;
+    this.#rows = parts.rows.map((draft, at) => this.#place(draft, isFull && at === own));
     return {
       ...parts.commit,
       turn: {
@@ -92,12 +102,11 @@ export class AgentUnit implements Pending {
     entry.settle();
   }
 
-  #place(draft: RowDraft): JournalWrite {
+  #place(draft: RowDraft, isFull: boolean): JournalWrite {
     const entry = this.#entry;
     const prev = entry.head;
     entry.turn++;
     entry.head = ++this.#core.numbers.journalId;
-    const isFull = this.#parts.state !== undefined && (entry.turn === 2 || entry.turn % this.#core.limits.fullCopyEvery === 0);
     return {
       id: entry.head,
       prev,
@@ -105,7 +114,7 @@ export class AgentUnit implements Pending {
       turn: entry.turn,
       at: draft.at,
       body: encodeBody(draft.body),
-      delta: isFull ? encodeFull(this.#parts.state ?? "") : draft.delta,
+      delta: isFull ? encodeFull(this.#whole) : draft.delta,
     };
   }
 }

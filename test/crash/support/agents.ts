@@ -68,7 +68,11 @@ function ask(path: string, body: unknown): Promise<unknown> {
 const EffectIn = z.object({ id: z.string(), fault: z.enum(FAULTS) });
 const EffectOut = z.object({ ok: z.boolean() });
 
-async function callOracle(name: string, input: z.infer<typeof EffectIn>, key: string): Promise<z.infer<typeof EffectOut>> {
+async function callOracle(
+  name: string,
+  input: z.infer<typeof EffectIn>,
+  key: string,
+): Promise<z.infer<typeof EffectOut>> {
   reached("before-effect");
   const call: OracleCall = { key, name, ...input };
   const sent = ask("/effect", call);
@@ -79,19 +83,30 @@ async function callOracle(name: string, input: z.infer<typeof EffectIn>, key: st
 }
 
 const common = { input: EffectIn, output: EffectOut, breaker: false } as const;
-const Pay = effect("pay", { ...common, repeat: "key", key: ({ id }) => `pay:${id}`, run: (input, { idempotencyKey }) => callOracle("pay", input, idempotencyKey) });
+const Pay = effect("pay", {
+  ...common,
+  repeat: "key",
+  key: ({ id }) => `pay:${id}`,
+  run: (input, { idempotencyKey }) => callOracle("pay", input, idempotencyKey),
+});
 const Fire = effect("fire", {
   ...common,
   repeat: "never",
   run: (input, { idempotencyKey }) => callOracle("fire", input, idempotencyKey),
 });
-const Look = effect("look", { ...common, repeat: "safe", run: (input, { idempotencyKey }) => callOracle("look", input, idempotencyKey) });
+const Look = effect("look", {
+  ...common,
+  repeat: "safe",
+  run: (input, { idempotencyKey }) => callOracle("look", input, idempotencyKey),
+});
 const Move = effect("move", {
   ...common,
   repeat: "reconcile",
   run: (input, { idempotencyKey }) => callOracle("move", input, idempotencyKey),
   reconcile: async (_input, { idempotencyKey }) => {
-    const { happened } = z.object({ happened: z.boolean() }).parse(await ask("/happened", { key: idempotencyKey }));
+    const { happened } = z
+      .object({ happened: z.boolean() })
+      .parse(await ask("/happened", { key: idempotencyKey }));
     return happened ? { happened, output: { ok: true } } : { happened };
   },
 });
@@ -103,7 +118,9 @@ const supervise = { restarts: 100_000, within: "1h" } as const;
 export class Sink extends PurposeDrivenAgent.define({
   type: "sink",
   purpose: "Count what workers tell",
-  state: state(1, z.object({ notes: Counts, news: Counts }), { initial: () => ({ notes: {}, news: {} }) }),
+  state: state(1, z.object({ notes: Counts, news: Counts }), {
+    initial: () => ({ notes: {}, news: {} }),
+  }),
   on: { note: Note, news: News },
   topics: [{ topic: "crash.>", event: News }],
   supervise,
@@ -131,7 +148,7 @@ export class Desk extends PurposeDrivenAgent.define({
 }
 
 /** Is spawned, and greeted in the same turn. */
-export class Kid extends PurposeDrivenAgent.define({
+class Kid extends PurposeDrivenAgent.define({
   type: "kid",
   purpose: "Be born of a turn",
   state: state(1, z.object({ greeted: Counts }), { initial: () => ({ greeted: {} }) }),
@@ -167,7 +184,8 @@ export class Worker extends PurposeDrivenAgent.define({
           ctx.agent(Sink, "main").tell(Note, ref);
           break;
         case "told-once":
-          for (let copy = 0; copy < 2; copy++) ctx.agent(Sink, "main").tell(Note, ref, { key: job.id });
+          for (let copy = 0; copy < 2; copy++)
+            ctx.agent(Sink, "main").tell(Note, ref, { key: job.id });
           break;
         case "key":
         case "safe":

@@ -53,7 +53,12 @@ export async function runCampaign(plan: Plan): Promise<Tally> {
   const dump = await driver.rest();
   const calls = await oracle.calls();
   assertInvariants({ sent: driver.sent, dump, calls, violations: driver.violations });
-  return { ...driver.tally(), effects: calls.length, doubts: dump.doubt.length, turns: dump.agents.reduce((sum, { turn }) => sum + turn, 0) };
+  return {
+    ...driver.tally(),
+    effects: calls.length,
+    doubts: dump.doubt.length,
+    turns: dump.agents.reduce((sum, { turn }) => sum + turn, 0),
+  };
 }
 
 class Driver {
@@ -76,17 +81,50 @@ class Driver {
 
   tally(): Omit<Tally, "effects" | "doubts" | "turns"> {
     const acked = this.sent.filter(({ envelope }) => envelope !== undefined).length;
-    return { kills: this.#kills, jobs: this.sent.length, acked, resent: this.#resent, duplicates: this.#duplicates };
+    return {
+      kills: this.#kills,
+      jobs: this.sent.length,
+      acked,
+      resent: this.#resent,
+      duplicates: this.#duplicates,
+    };
   }
 
   /** One life: traffic, then a kill at a point or a time that the seed decides. */
   async live(cycle: number): Promise<void> {
-    const ways = [...POINTS, ...POINTS, ...(this.#plan.hasStrace ? SYSCALLS : []), ...Array.from({ length: POINTS.length }, () => "random")];
+    const ways = [
+      ...POINTS,
+      ...POINTS,
+      ...(this.#plan.hasStrace ? SYSCALLS : []),
+      ...Array.from({ length: POINTS.length }, () => "random"),
+    ];
     const way = this.#pick(ways);
     const isSyscall = SYSCALLS.some((name) => name === way);
-    const n = 1 + this.#below(isSyscall ? 60 : way === "after-open" || way === "before-close" ? 1 : way.includes("effect") ? 5 : 12);
+    const n =
+      1 +
+      this.#below(
+        isSyscall
+          ? 60
+          : way === "after-open" || way === "before-close"
+            ? 1
+            : way.includes("effect")
+              ? 5
+              : 12,
+      );
     const args = way === "random" || isSyscall ? [] : [way, String(n)];
-    const before = isSyscall ? ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", `trace=${way}`, "-e", `inject=${way}:signal=KILL:when=${n}`] : [];
+    const before = isSyscall
+      ? [
+          "strace",
+          "-f",
+          "-qqq",
+          "-o",
+          "/dev/null",
+          "-e",
+          `trace=${way}`,
+          "-e",
+          `inject=${way}:signal=KILL:when=${n}`,
+        ]
+      : [];
     const jobs = this.#jobs();
     const lifeMs = this.#below(LIFE_MS);
     const { child, ready } = this.#start(args, before);
@@ -100,7 +138,10 @@ class Driver {
     clearTimeout(patience);
     clearTimeout(hang);
     const isByPoint = way !== "random" && !child.wasKilled;
-    if (end.signal !== "SIGKILL" && end.code !== 137) throw new Error(`cycle ${cycle} (${way} ${n}): the child ended with ${end.signal ?? `code ${end.code}`}: ${child.errors}`);
+    if (end.signal !== "SIGKILL" && end.code !== 137)
+      throw new Error(
+        `cycle ${cycle} (${way} ${n}): the child ended with ${end.signal ?? `code ${end.code}`}: ${child.errors}`,
+      );
     const name = isByPoint ? way : "random time";
     this.#kills[name] = (this.#kills[name] ?? 0) + 1;
   }
@@ -112,7 +153,11 @@ class Driver {
       if (message.op === "dump") dumped.resolve(message.dump);
     });
     const hang = setTimeout(() => child.kill(), HANG_MS);
-    void child.ended.then(({ code, signal }) => dumped.reject(new Error(`the last life ended with ${signal ?? `code ${code}`}: ${child.errors}`)));
+    void child.ended.then(({ code, signal }) =>
+      dumped.reject(
+        new Error(`the last life ended with ${signal ?? `code ${code}`}: ${child.errors}`),
+      ),
+    );
     await Promise.race([ready, child.ended]);
     this.#speak(child, []);
     child.say({ op: "drain" });
@@ -127,17 +172,31 @@ class Driver {
     }
   }
 
-  #start(args: readonly string[], before: readonly string[], hear: (message: FromChild) => void = () => undefined): { readonly child: Child; readonly ready: Promise<void> } {
+  #start(
+    args: readonly string[],
+    before: readonly string[],
+    hear: (message: FromChild) => void = () => undefined,
+  ): { readonly child: Child; readonly ready: Promise<void> } {
     const ready = Promise.withResolvers<void>();
     const listen = (message: FromChild): void => {
       if (message.op === "ready") {
-        if (message.running.length > 0) ready.reject(new Error(`shown as running after a crash: ${message.running.join(", ")}`));
+        if (message.running.length > 0)
+          ready.reject(new Error(`shown as running after a crash: ${message.running.join(", ")}`));
         ready.resolve();
       } else if (message.op === "acked") this.#acked(message);
-      else if (message.op === "refused") ready.reject(new Error(`job ${message.job} was refused: ${message.code}`));
+      else if (message.op === "refused")
+        ready.reject(new Error(`job ${message.job} was refused: ${message.code}`));
       hear(message);
     };
-    return { child: new Child([this.#plan.dir, ...args], listen, { CRASH_ORACLE: this.#oracle.url }, before), ready: ready.promise };
+    return {
+      child: new Child(
+        [this.#plan.dir, ...args],
+        listen,
+        { CRASH_ORACLE: this.#oracle.url },
+        before,
+      ),
+      ready: ready.promise,
+    };
   }
 
   #acked(message: Extract<FromChild, { op: "acked" }>): void {
@@ -146,12 +205,16 @@ class Driver {
     if (message.duplicate) this.#duplicates++;
     if (sent.envelope === undefined) sent.envelope = message.envelope;
     else if (sent.envelope !== message.envelope || !message.duplicate)
-      this.violations.push(`job ${message.job} was acknowledged as ${sent.envelope} and, when sent again, as ${message.envelope}`);
+      this.violations.push(
+        `job ${message.job} was acknowledged as ${sent.envelope} and, when sent again, as ${message.envelope}`,
+      );
   }
 
   /** Sends again what was not acknowledged and some of what was, then new jobs; in the order of their lanes. */
   #speak(child: Child, jobs: readonly Sent[]): void {
-    const again = this.sent.filter(({ envelope }) => envelope === undefined || this.#below(20) === 0);
+    const again = this.sent.filter(
+      ({ envelope }) => envelope === undefined || this.#below(20) === 0,
+    );
     this.#resent += again.length;
     for (const sent of jobs) {
       this.sent.push(sent);
@@ -169,7 +232,16 @@ class Driver {
       const kind = this.#pick(KINDS);
       // What is delayed keeps no order.
       const own = kind === "later" ? `${lane}-${n}` : lane;
-      return { worker, job: { id: `${worker}-${lane}-${n}`, n, lane: own, kind, fault: this.#pick([...FAULTS, "none", "none"]) } };
+      return {
+        worker,
+        job: {
+          id: `${worker}-${lane}-${n}`,
+          n,
+          lane: own,
+          kind,
+          fault: this.#pick([...FAULTS, "none", "none"]),
+        },
+      };
     });
   }
 

@@ -33,15 +33,28 @@ export interface Dumped {
 /** All that is stored, once everything has come to rest. */
 export interface Dump {
   readonly agents: readonly Dumped[];
-  readonly dead: readonly { readonly id: string; readonly reason: string; readonly data: unknown }[];
-  readonly doubt: readonly { readonly envelope: string; readonly name: string; readonly key: string }[];
+  readonly dead: readonly {
+    readonly id: string;
+    readonly reason: string;
+    readonly data: unknown;
+  }[];
+  readonly doubt: readonly {
+    readonly envelope: string;
+    readonly name: string;
+    readonly key: string;
+  }[];
 }
 
 /** What the child says. */
 export type FromChild =
   | { readonly op: "born"; readonly pid: number }
   | { readonly op: "ready"; readonly running: readonly string[] }
-  | { readonly op: "acked"; readonly job: string; readonly envelope: string; readonly duplicate: boolean }
+  | {
+      readonly op: "acked";
+      readonly job: string;
+      readonly envelope: string;
+      readonly duplicate: boolean;
+    }
   | { readonly op: "refused"; readonly job: string; readonly code: string }
   | { readonly op: "dump"; readonly dump: Dump };
 
@@ -79,8 +92,18 @@ async function obey(message: ToChild): Promise<void> {
     case "emit": {
       const { worker, job } = message;
       try {
-        const [ack] = await aos.emit(JobEvent, job, { to: [Worker, worker], key: job.id, source: job.lane, in: job.kind === "later" ? LATER : undefined });
-        say({ op: "acked", job: job.id, envelope: ack?.id ?? "", duplicate: ack?.duplicate ?? false });
+        const [ack] = await aos.emit(JobEvent, job, {
+          to: [Worker, worker],
+          key: job.id,
+          source: job.lane,
+          in: job.kind === "later" ? LATER : undefined,
+        });
+        say({
+          op: "acked",
+          job: job.id,
+          envelope: ack?.id ?? "",
+          duplicate: ack?.duplicate ?? false,
+        });
       } catch (thrown) {
         say({ op: "refused", job: job.id, code: String(thrown) });
       }
@@ -99,7 +122,9 @@ async function obey(message: ToChild): Promise<void> {
 async function drain(): Promise<Dump> {
   const until = performance.now() + DRAIN_MS;
   while (performance.now() < until && !(await isQuiet())) await pause(POLL_MS);
-  const listed = (await aos.agents()).filter(({ type }) => TYPES.some(({ contract }) => contract.type === type));
+  const listed = (await aos.agents()).filter(({ type }) =>
+    TYPES.some(({ contract }) => contract.type === type),
+  );
   const agents = await Promise.all(listed.map(async ({ address, state }) => dump(address, state)));
   const dead = await aos.kernel.deadLetters({}, { limit: 1_000 });
   const doubt = await aos.kernel.effects({ state: "in-doubt", limit: 1_000 });

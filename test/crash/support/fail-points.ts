@@ -25,6 +25,7 @@ let armed: { readonly point: string; left: number } | undefined;
 /** Chooses where this process dies: at the n-th passage of a point. */
 export function arm(point: string, n: number): void {
   armed = { point, left: n };
+  // oxlint-disable-next-line typescript/unbound-method -- each is called on its store below
   const { commit, open, close } = SqliteStore.prototype;
   SqliteStore.prototype.open = async function (this: SqliteStore) {
     const opened = await open.call(this);

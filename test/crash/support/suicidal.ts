@@ -12,7 +12,9 @@ export const Die = event("die", z.object({ how: z.enum(["kill", "block"]) }));
 export class Bystander extends PurposeDrivenAgent.define({
   type: "bystander",
   purpose: "Count, whatever others do",
-  state: state(1, z.object({ seen: z.record(z.string(), z.number()) }), { initial: () => ({ seen: {} }) }),
+  state: state(1, z.object({ seen: z.record(z.string(), z.number()) }), {
+    initial: () => ({ seen: {} }),
+  }),
   on: { ping: Ping },
 }) {
   readonly handlers = this.handle({

@@ -1,5 +1,10 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { AosError, type LedgerEntry, type LedgerOp, type LedgerRow } from "../../../kernel/index.ts";
+import {
+  AosError,
+  type LedgerEntry,
+  type LedgerOp,
+  type LedgerRow,
+} from "../../../kernel/index.ts";
 import { all, first } from "./query.ts";
 
 interface Stored {
@@ -16,6 +21,7 @@ export class LedgerTables {
   readonly #list: StatementSync;
   readonly #add: StatementSync;
   readonly #sum: StatementSync;
+  readonly #pruneSums: StatementSync;
   readonly #append: StatementSync;
   readonly #rows: StatementSync;
 
@@ -33,6 +39,9 @@ export class LedgerTables {
       "INSERT INTO ledger_sums (class, key, value) VALUES (?, ?, ?) ON CONFLICT (class, key) DO UPDATE SET value = value + excluded.value RETURNING value",
     );
     this.#sum = db.prepare("SELECT value FROM ledger_sums WHERE class = ? AND key = ?");
+    this.#pruneSums = db.prepare(
+      "DELETE FROM ledger_sums WHERE class = ?1 AND key IN (SELECT key FROM ledger_sums WHERE class = ?1 AND key < ?2 ORDER BY key LIMIT ?3)",
+    );
     this.#append = db.prepare(
       "INSERT INTO ledger_rows (class, idx, bytes) SELECT ?1, coalesce(max(idx), 0) + 1, ?2 FROM ledger_rows WHERE class = ?1",
     );
@@ -98,6 +107,11 @@ export class LedgerTables {
 
   sum(cls: string, key: string): number {
     return first<{ readonly value: number }>(this.#sum, toBlob(cls), toBlob(key))?.value ?? 0;
+  }
+
+  /** Drops sums whose keys sort before a text; gives how many. */
+  pruneSums(cls: string, keysBefore: string, limit: number): number {
+    return Number(this.#pruneSums.run(toBlob(cls), toBlob(keysBefore), limit).changes);
   }
 
   rows(cls: string, after: number, limit: number): readonly LedgerRow[] {
