@@ -56,8 +56,8 @@ export class AgentEntry {
   /** Raised when a commit failed: what was built on it is dropped. */
   generation = 0;
   isQueued = false;
-  /** Until when it waits for its budget, epoch ms; 0 for never. */
-  heldUntil = 0;
+  /** Until when it waits for its budget, epoch ms; undefined until its parked mail was asked. */
+  heldUntil: number | undefined;
   /** The wake that it is in, and whether a turn of it left anything yet; undefined where the agent rests. */
   wake: "wasted" | "useful" | undefined;
   /** The generation of the dedupe filter that knows this agent's keys; 0 for none. */
