@@ -21,12 +21,14 @@ export function holdForBudget(core: Core, entry: AgentEntry, condition: ParkCond
 
 /** Whether an agent waits for its budget; one that was read from the store is held by its mail that is parked for it. */
 export function isHeldForBudget(entry: AgentEntry, now: number): boolean {
-  if (entry.heldUntil > now) return true;
-  if (entry.mailbox.parkedCount === 0) return false;
-  for (const { parked } of entry.mailbox.parked) {
-    const condition = JSON.parse(parked ?? "{}") as Partial<ParkCondition>;
-    if (condition.kind === "budget" && (condition.until ?? 0) > now)
-      entry.heldUntil = Math.max(entry.heldUntil, condition.until ?? 0);
-  }
+  entry.heldUntil ??= entry.mailbox.parked.reduce(
+    (until, mail) => Math.max(until, budgetUntil(mail.parked)),
+    0,
+  );
   return entry.heldUntil > now;
+}
+
+function budgetUntil(parked: string | undefined): number {
+  const condition = JSON.parse(parked ?? "{}") as Partial<ParkCondition>;
+  return condition.kind === "budget" ? (condition.until ?? 0) : 0;
 }
