@@ -41,9 +41,9 @@ function ask(refusal) {
   $("key").focus();
 }
 
-function show(state, text) {
+function show(state, words) {
   $("link").dataset.state = state;
-  $("link").textContent = text;
+  $("link").textContent = words;
 }
 
 async function get(path, options = {}) {
