@@ -67,6 +67,15 @@ test("an unknown option, a missing argument and a wrong value exit with 2", asyn
   }
 });
 
+test("a group without its verb says which verbs there are", async () => {
+  for (const group of ["dlq", "cron", "effects", "config", "state"]) {
+    const { code, out, err } = await aos(group);
+    assert.deepEqual({ code, out }, { code: 2, out: "" }, group);
+    assert.match(err, new RegExp(`^aos: \`aos ${group}\` needs one of: [a-z]+`), group);
+  }
+  assert.match((await aos("--json", "dlq")).err, /needs one of: ls, show/);
+});
+
 test("with --json an error is one problem object on stderr", async () => {
   const { code, out, err } = await aos("send", "cfo/main", "event", "[1", "--json");
   assert.equal(code, 2);

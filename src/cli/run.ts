@@ -1,4 +1,4 @@
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-code.ts";
 import { problemOf, sentence } from "./failure.ts";
 import type { Io } from "./io.ts";
@@ -15,7 +15,9 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
       program.outputHelp();
       return EXIT.done;
     }
-    await program.parseAsync([...args], { from: "user" });
+    await program.parseAsync([...args], { from: "user" }).catch((thrown: unknown) => {
+      throw nameVerbs(thrown, program, verb);
+    });
     return io.exitCode;
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.done;
@@ -23,4 +25,13 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
     io.note(args.includes("--json") ? JSON.stringify(problem) : sentence(problem));
     return exitCodeOf(problem);
   }
+}
+
+/** A group without its verb: what is missing is said, and what there is. */
+function nameVerbs(thrown: unknown, program: Command, group: string | undefined): unknown {
+  if (!(thrown instanceof CommanderError) || thrown.code !== "commander.help") return thrown;
+  const found = program.commands.find((command) => command.name() === group);
+  const verbs = (found ?? program).commands.map((command) => command.name()).join(", ");
+  const place = group === undefined ? "aos" : `aos ${group}`;
+  return new CommanderError(EXIT.usage, thrown.code, `\`${place}\` needs one of: ${verbs}`);
 }

@@ -41,6 +41,8 @@ function allow(principal: HttpPrincipal, request: IncomingMessage, scope: HttpSc
   if (!principal.isFleet || typeof named !== "string") {
     throw new AosError("FORBIDDEN", "only a fleet operator may name another tenant");
   }
+  // Refuses what is no tenant's name: a list would be empty, and look as if there were nobody.
+  if (named !== EVERY_TENANT) formatAddress("any", "any", named);
   return { principal, tenant: named };
 }
 

@@ -4,6 +4,8 @@ export interface HttpLimits {
   readonly bodyBytes: number;
   /** Bytes of a batch of events. */
   readonly batchBytes: number;
+  /** Bytes of a webhook's delivery; GitHub sends up to 25 MB. */
+  readonly webhookBytes: number;
   /** Events of one batch. */
   readonly batchEvents: number;
   /** Bytes of one line or message of an ingest. */
@@ -30,6 +32,7 @@ export interface HttpLimits {
 export const HTTP_LIMITS: HttpLimits = {
   bodyBytes: 2 << 20,
   batchBytes: 16 << 20,
+  webhookBytes: 25 << 20,
   batchEvents: 10_000,
   lineBytes: 1 << 20,
   ingestInFlight: 1_024,

@@ -53,6 +53,8 @@ export interface KernelOptions {
   /** Agents that blocked the event loop until the process was ended, since the last start. */
   readonly blamed?: readonly number[] | undefined;
   readonly commandWaitMs: number;
+  /** The model that agents think with, as `provider:model`. */
+  readonly model?: string | undefined;
 }
 
 /** The kernel: it wires its parts and answers for them. */
@@ -141,6 +143,7 @@ export class Kernel implements KernelApi {
       core, directory: this.#directory, gate: this.gate, routing: this.#routing,
       ask: (attempt, target, name, input, timeoutMs) => this.#replies.ask(attempt, target, name, input, timeoutMs ?? limits.askDeadlineMs),
       checkConfig: (type, config) => spawner.checkConfig(type, config),
+      model: options.model,
       plannedAt: (entry, schedule) => this.#desk.plannedAt(entry, schedule),
     };
     const runner = new Runner(context, this.#settler, (attempt) => this.#dispatcher.ended(attempt), options.watch ?? (() => undefined));

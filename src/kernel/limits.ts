@@ -33,6 +33,8 @@ export interface Limits {
   /** Dedupe keys that are kept for each agent, at least. */
   readonly dedupePerAgent: number;
   readonly journalMs: number;
+  /** UTF-8 bytes of journal that one agent keeps, beyond what deduplication needs. */
+  readonly journalBytes: number;
   readonly replyMs: number;
   /** Longest time that an agent may stay blocked without progress until it is quarantined: aborts in a row. */
   readonly stuckTurns: number;
@@ -61,6 +63,7 @@ export const LIMITS: Limits = {
   dedupeMs: 24 * 3_600_000,
   dedupePerAgent: 10_000,
   journalMs: 30 * 24 * 3_600_000,
+  journalBytes: 256 << 10,
   replyMs: 24 * 3_600_000,
   stuckTurns: 3,
   processCrashes: 3,

@@ -3,7 +3,9 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { AosError, type LoadableAgent } from "../kernel/index.ts";
+import { AosError, formatAddress, type LoadableAgent, parseAddress } from "../kernel/index.ts";
+
+const WEBHOOK_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** What arrives at a webhook. */
 export interface WebhookRequest {
@@ -62,15 +64,21 @@ export async function loadAgentsFile(given: string): Promise<AgentsFile> {
   }
   const agents = [...new Set(Object.values(module).filter(isAgent))];
   const register = readRegister(path, module["register"]);
+  for (const [at, { agent, config }] of register.entries()) {
+    const checked = await agent.contract.config?.["~standard"].validate(config ?? {});
+    const [issue] = checked?.issues ?? [];
+    if (issue !== undefined) throw faulty(path, `register [${at}].config is invalid: ${issue.message}`);
+  }
   const all = [...new Set([...agents, ...register.map(({ agent }) => agent)])];
   if (all.length === 0) throw new AosError("CONFIG_INVALID", `agents file ${path} exports no agent type`, { details: { path } });
-  const { webhooks, onFirstBoot } = module;
+  const { onFirstBoot } = module;
+  if (onFirstBoot !== undefined && typeof onFirstBoot !== "function") throw faulty(path, "onFirstBoot is not a function");
   return {
     path,
     digest: createHash("sha256").update(readFileSync(path)).digest("hex"),
     agents: all,
     register,
-    webhooks: (webhooks ?? {}) as Readonly<Record<string, Webhook>>,
+    webhooks: readWebhooks(path, module["webhooks"]),
     onFirstBoot: typeof onFirstBoot === "function" ? (onFirstBoot as AgentsFile["onFirstBoot"]) : undefined,
   };
 }
@@ -92,13 +100,37 @@ function isAgent(value: unknown): value is LoadableAgent {
 function readRegister(path: string, value: unknown): AgentsFile["register"] {
   if (value === undefined) return [];
   const refuse = (why: string): never => {
-    throw new AosError("CONFIG_INVALID", `agents file ${path}: register ${why}`, { details: { path } });
+    throw faulty(path, `register ${why}`);
   };
   if (!Array.isArray(value)) return refuse("is not a list of { agent, id }");
   return value.map((entry: unknown, at) => {
     const { agent, id, config } = (entry ?? {}) as { agent?: unknown; id?: unknown; config?: unknown };
     if (!isAgent(agent)) return refuse(`[${at}].agent is not an agent type`);
     if (typeof id !== "string") return refuse(`[${at}].id is not a text`);
+    // Before anybody is registered: a file is registered whole or not at all.
+    checkAddress(path, at, agent.contract.type, id);
     return { agent, id, config };
   });
+}
+
+function checkAddress(path: string, at: number, type: string, id: string): void {
+  try {
+    parseAddress(formatAddress(type, id));
+  } catch (thrown) {
+    throw faulty(path, `register [${at}]: ${thrown instanceof Error ? thrown.message : String(thrown)}`, thrown);
+  }
+}
+
+function readWebhooks(path: string, value: unknown): AgentsFile["webhooks"] {
+  if (value === undefined) return {};
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw faulty(path, "webhooks is not an object of functions");
+  for (const [name, webhook] of Object.entries(value)) {
+    if (!WEBHOOK_NAME.test(name)) throw faulty(path, `webhooks: a name is 1–64 of A-Z a-z 0-9 . _ -, not ${JSON.stringify(name.slice(0, 80))}`);
+    if (typeof webhook !== "function") throw faulty(path, `webhooks.${name} is not a function`);
+  }
+  return value as Readonly<Record<string, Webhook>>;
+}
+
+function faulty(path: string, why: string, cause?: unknown): AosError {
+  return new AosError("CONFIG_INVALID", `agents file ${path}: ${why}`, { cause, details: { path } });
 }

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { accessSync, constants, mkdirSync } from "node:fs";
 import { CronerCalendar } from "../adapters/croner/index.ts";
 import { lockFolder, SqliteStore } from "../adapters/sqlite/index.ts";
 import {
@@ -232,7 +232,7 @@ export class AgentOperatingSystem {
     if (store.startsWith("postgres")) throw new AosError("CONFIG_INVALID", "store: the PostgreSQL adapter is not part of this version; use sqlite or memory", { details: { key: "store" } });
     const dir = settings.get("dir");
     const isOnDisk = store === "sqlite";
-    if (isOnDisk) mkdirSync(dir, { recursive: true, mode: 0o700 });
+    if (isOnDisk) makeFolder(dir);
     const lock = isOnDisk ? await lockFolder(dir) : undefined;
     try {
       const clock = settings.get("clock") === "inject" ? new InjectedClock() : new SystemClock();
@@ -247,6 +247,7 @@ export class AgentOperatingSystem {
           watch: watchdog?.watch,
           blamed: blamed === undefined ? [] : [blamed],
           commandWaitMs: settings.get("command.waitMs"),
+          model: settings.get("models.default"),
         },
       );
       const handlers = new Map<string, TopicHandler>();
@@ -281,5 +282,15 @@ export class AgentOperatingSystem {
     if (typeof target !== "string") return formatAddress(target[0].contract.type, target[1], tenant);
     const parts = parseAddress(target, tenant);
     return formatAddress(parts.type, parts.id, parts.tenant);
+  }
+}
+
+function makeFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (thrown) {
+    const why = thrown instanceof Error && "code" in thrown ? String(thrown.code) : String(thrown);
+    throw new AosError("CONFIG_INVALID", `dir: the data folder ${dir} cannot be made or written to (${why}); choose another one with --dir or AOS_DIR`, { cause: thrown, details: { key: "dir", dir } });
   }
 }

@@ -1,8 +1,18 @@
-import { checkRetryPolicy, type Limits, LIMITS } from "../kernel/index.ts";
+import { AosError, checkRetryPolicy, type Limits, LIMITS, type RetryPolicy } from "../kernel/index.ts";
 import type { AosSettings } from "../services/config/index.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+
+/** The policy in force where a contract has none. */
+function retryOf(config: AosSettings): RetryPolicy {
+  const [delayMs, maxDelayMs] = [config.get("retry.delayMs"), config.get("retry.maxDelayMs")];
+  if (maxDelayMs < delayMs) {
+    throw new AosError("CONFIG_INVALID", `retry.maxDelayMs is ${maxDelayMs} ms, less than retry.delayMs with ${delayMs} ms; set both`, { details: { key: "retry.maxDelayMs" } });
+  }
+  const policy = { attempts: config.get("retry.attempts"), backoff: "exponential", delayMs, factor: config.get("retry.factor"), maxDelayMs, jitter: "full" } as const;
+  return checkRetryPolicy(policy);
+}
 
 /** The kernel's limits as the configuration sets them. */
 export function limitsOf(config: AosSettings): Limits {
@@ -22,19 +32,13 @@ export function limitsOf(config: AosSettings): Limits {
     processCrashes: config.get("turn.crashesMax"),
     askDeadlineMs: config.get("ask.deadlineMs"),
     ageingMs: config.get("mailbox.ageingMs"),
-    retry: checkRetryPolicy({
-      attempts: config.get("retry.attempts"),
-      backoff: "exponential",
-      delayMs: config.get("retry.delayMs"),
-      factor: config.get("retry.factor"),
-      maxDelayMs: config.get("retry.maxDelayMs"),
-      jitter: "full",
-    }),
+    retry: retryOf(config),
     cacheBytes: config.get("cache.bytes"),
     fullCopyEvery: config.get("journal.fullCopyEvery"),
     commitBatch: config.get("commit.maxBatch"),
     dedupeMs: config.get("dedupe.hours") * HOUR_MS,
     dedupePerAgent: config.get("dedupe.perAgent"),
+    journalBytes: config.get("journal.bytesPerAgent"),
     journalMs: config.get("journal.days") * DAY_MS,
     replyMs: config.get("command.replyHours") * HOUR_MS,
   };

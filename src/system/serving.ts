@@ -36,6 +36,8 @@ export interface ServingOptions {
 }
 
 const FIRST_BOOT = "first-boot";
+/** Settings whose adapter is not part of this version. */
+const UNUSED = ["azure.storageConnectionString", "azure.servicebusConnectionString"] as const;
 
 /**
  * Boots a system with its agents files and all that serving it needs.
@@ -45,6 +47,9 @@ export async function openServing({ boot, agents, write }: ServingOptions): Prom
   const { configFile, codeVersion: _version, report: _report, isSupervised = false, ...runtime } = boot;
   const settings = await loadSettings({ runtime, file: configFile });
   const log = createLogger({ level: settings.get("log.level"), format: settings.get("log.format"), write, clock: { now: () => Date.now() } });
+  for (const key of UNUSED) {
+    if (settings.source(key) !== "default") log.warn("a setting is held for an adapter that is not part of this version; nothing uses it", { setting: key });
+  }
   const files: AgentsFile[] = [];
   for (const path of agents) files.push(await loadAgentsFile(path));
   const codeVersion = process.env["AOS_CODE_VERSION"] ?? (files.length === 0 ? "none" : systemHasher.sha256(files.map(({ digest }) => digest).join()));

@@ -3,7 +3,14 @@ import type { Retention, SubscriptionRow } from "../kernel/index.ts";
 import type { StoreCase } from "./store-conformance.ts";
 import { deadRow, effectRow, journalRow, newAgent, pass } from "./store-rows.ts";
 
-const keepAll: Retention = { now: 1_000, journalBefore: 0, repliesBefore: 0, dedupeBefore: 0 };
+const keepAll: Retention = {
+  now: 1_000,
+  journalBefore: 0,
+  repliesBefore: 0,
+  dedupeBefore: 0,
+  journalBytes: 1 << 30,
+  dedupePerAgent: 0,
+};
 
 /** Effects and dead letters. */
 export function recordCases(check: StoreCase): void {
@@ -169,6 +176,38 @@ export function memoryCases(check: StoreCase): void {
     assert.deepEqual(await store.dedupe(hash(1)), key(1, 100));
     assert.deepEqual(await store.dedupe(hash(2)), key(2, 300));
   });
+
+  check(
+    "an agent keeps so many bytes of journal, from a full copy on, and whatever deduplication still needs",
+    async (store) => {
+      await pass(store, { create: [newAgent(1), newAgent(2)] });
+      const delta = (turn: number): string => (turn % 8 === 0 ? "={}" : "1,1|");
+      for (let turn = 2; turn <= 40; turn++)
+        await pass(store, {
+          turn: {
+            journal: [
+              { ...journalRow(1, turn + 8, turn, turn === 2 ? 1 : turn + 7), delta: delta(turn) },
+            ],
+          },
+        });
+      const kept = async (): Promise<readonly number[]> =>
+        (await store.journal(1, 0, 100)).map(({ turn }) => turn);
+      const size = new TextEncoder().encode(journalRow(1, 20, 12, 19).body).length + 4;
+      const prune = async (limits: Partial<Retention>): Promise<void> => {
+        while (await store.prune({ ...keepAll, dedupeBefore: 9e15, ...limits }, 4));
+      };
+      await prune({ journalBytes: size * 10, dedupeBefore: 0, dedupePerAgent: 30 });
+      assert.equal((await kept()).length, 30);
+      await prune({ journalBytes: Math.floor(size * 14.5) });
+      assert.deepEqual((await kept()).slice(0, 2), [24, 25]);
+      await prune({ journalBytes: 1 });
+      assert.deepEqual(await kept(), [40]);
+      assert.deepEqual(
+        (await store.journal(2, 0, 3)).map(({ turn }) => turn),
+        [1],
+      );
+    },
+  );
 
   check("retention drops old rows of the journal but never an agent's newest", async (store) => {
     await pass(store, { create: [newAgent(1), newAgent(2)] });

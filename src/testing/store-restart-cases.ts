@@ -82,7 +82,7 @@ export function numberCases(restart: RestartCase): void {
       await pass(store, { turn: { journal: [journalRow(1, 2, 2, 1)] }, mailOut: [500] });
       while (
         await store.prune(
-          { now: 9e15, journalBefore: 9e15, repliesBefore: 9e15, dedupeBefore: 9e15 },
+          { now: 9e15, journalBefore: 9e15, repliesBefore: 9e15, dedupeBefore: 9e15, journalBytes: 1 << 30, dedupePerAgent: 0 },
           100,
         )
       );

@@ -255,11 +255,12 @@ export class SqliteStore implements Store {
         const moreJournal = journal.prune(retention.journalBefore, limit);
         const moreReplies = replies.prune(retention.repliesBefore, limit) === limit;
         dedupe.prune(retention.dedupeBefore);
+        const moreTrimmed = journal.trim(retention, limit);
         const moreChunks = chunks.prune(retention.dedupeBefore, limit);
         const { sums } = retention;
         const moreSums =
           sums !== undefined && ledger.pruneSums(sums.class, sums.keysBefore, limit) === limit;
-        return moreJournal || moreReplies || moreChunks || moreSums;
+        return moreJournal || moreTrimmed || moreReplies || moreChunks || moreSums;
       });
     } catch (thrown) {
       if (isDiskFault(thrown)) this.#isDoubtful = true;

@@ -3,6 +3,9 @@
 
 const KEY = "aos.key";
 const RECORDS_MAX = 50;
+/** So many agents are asked for so many of their turns when the page opens. */
+const RECALLED_AGENTS = 20;
+const RECALLED_TURNS = 5;
 const AGENTS_MAX = 500;
 const REFRESH_MS = 500;
 const RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000];
@@ -38,9 +41,9 @@ function ask(refusal) {
   $("key").focus();
 }
 
-function show(state, words) {
+function show(state, text) {
   $("link").dataset.state = state;
-  $("link").textContent = words;
+  $("link").textContent = text;
 }
 
 async function get(path, options = {}) {
@@ -88,6 +91,8 @@ async function follow(mine, onLive) {
   });
   await list();
   if (mine !== session) return;
+  if (lastSeq === undefined) await recall().catch(() => undefined);
+  if (mine !== session) return;
   $("login").hidden = true;
   $("board").hidden = $("forget").hidden = false;
   show("live", "live");
@@ -96,12 +101,11 @@ async function follow(mine, onLive) {
   let rest = "";
   for (;;) {
     const { done, value } = await reader.read();
-    if (done || mine !== session) break;
+    if (done || mine !== session) return void reader.cancel();
     const messages = (rest + value).split("\n\n");
     rest = messages.pop();
     for (const message of messages) take(message);
   }
-  void reader.cancel().catch(() => undefined);
 }
 
 function take(message) {
@@ -113,33 +117,45 @@ function take(message) {
   if (fields.id !== undefined) lastSeq = fields.id;
   if (fields.event !== "turn") return;
   const record = JSON.parse(fields.data);
-  latest.set(record.agent, record);
+  note(record);
   changed.add(record.agent);
+  refreshing ??= setTimeout(() => void refresh(), REFRESH_MS);
+}
+
+function note(record) {
+  if ((latest.get(record.agent)?.seq ?? 0) >= record.seq) return;
+  latest.set(record.agent, record);
   $("quiet").hidden = true;
   $("records").prepend(recordItem(record));
   while ($("records").children.length > RECORDS_MAX) $("records").lastChild.remove();
-  refreshing ??= setTimeout(() => void refresh(), REFRESH_MS);
 }
 
 async function list() {
   const { items, next } = await (await get(`/api/agents?limit=${AGENTS_MAX}`)).json();
   for (const agent of items) agents.set(agent.address, agent);
   $("count").textContent = next === undefined ? String(items.length) : `the first ${items.length}`;
-  await Promise.all(
-    items
-      .slice(0, 20)
-      .filter(({ address, turn }) => turn > 0 && !latest.has(address))
-      .map(async (agent) => {
-        const {
-          items: [record],
-        } = await (
+  render();
+}
+
+/** Fills a page that was just opened with what happened before. */
+async function recall() {
+  const busy = [...agents.values()]
+    .filter(({ turn }) => turn > 0)
+    .toSorted(byLastTurn)
+    .slice(0, RECALLED_AGENTS);
+  const journals = await Promise.all(
+    busy.map(async ({ type, id, turn }) => {
+      const after = Math.max(0, turn - RECALLED_TURNS);
+      return (
+        await (
           await get(
-            `/api/agents/${encodeURIComponent(agent.type)}/${encodeURIComponent(agent.id)}/journal?after=${agent.turn - 1}&limit=1`,
+            `/api/agents/${encodeURIComponent(type)}/${encodeURIComponent(id)}/journal?after=${after}&limit=${RECALLED_TURNS}`,
           )
-        ).json();
-        if (record !== undefined && !latest.has(record.agent)) latest.set(record.agent, record);
-      }),
-  ).catch(() => undefined);
+        ).json()
+      ).items;
+    }),
+  );
+  for (const record of journals.flat().toSorted((a, b) => a.seq - b.seq)) note(record);
   render();
 }
 
@@ -170,10 +186,7 @@ async function refresh() {
 }
 
 function render() {
-  const rows = [...agents.values()].toSorted(
-    (a, b) =>
-      (b.lastTurnAt ?? "").localeCompare(a.lastTurnAt ?? "") || a.address.localeCompare(b.address),
-  );
+  const rows = [...agents.values()].toSorted(byLastTurn);
   $("agents").hidden = rows.length === 0;
   $("empty").hidden = rows.length > 0;
   $("agents").tBodies[0].replaceChildren(
@@ -183,7 +196,12 @@ function render() {
         "tr",
         {},
         node("td", {}, agent.address),
-        node("td", { className: `state ${agent.state}`, title: agent.reason ?? "" }, agent.state),
+        node(
+          "td",
+          { className: `state ${agent.state}` },
+          agent.state,
+          ...(agent.reason ? [node("span", { className: "hint reason" }, agent.reason)] : []),
+        ),
         cell("Mail", String(agent.mailbox), "num"),
         cell("Parked", String(agent.parked), "num"),
         cell(
@@ -195,6 +213,12 @@ function render() {
         cell("Next wake", agent.nextWakeAt === null ? "on an event" : when(agent.nextWakeAt)),
       );
     }),
+  );
+}
+
+function byLastTurn(a, b) {
+  return (
+    (b.lastTurnAt ?? "").localeCompare(a.lastTurnAt ?? "") || a.address.localeCompare(b.address)
   );
 }
 

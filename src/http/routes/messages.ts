@@ -260,7 +260,7 @@ async function receiveWebhook(call: Call<undefined, undefined>): Promise<Answer>
       `webhook ${name} has no secret, so it takes deliveries from this machine only; set its secret`,
     );
   }
-  const body = await readBody(request, response, limits.batchBytes, limits.bodyMs);
+  const body = await readBody(request, response, limits.webhookBytes, limits.bodyMs);
   const headers = Object.fromEntries(
     Object.entries(request.headers).map(([header, value]) => [
       header,

@@ -36,7 +36,13 @@ export class Lifecycle {
   readonly #ready: (entry: AgentEntry) => void;
   readonly #dead: (mail: Mail, reply: ReplyRow | undefined) => void;
 
-  constructor(core: Core, directory: Directory, spawner: Spawner, dependencies: Dependencies, told: { readonly ready: (entry: AgentEntry) => void; readonly dead: (mail: Mail, reply: ReplyRow | undefined) => void }) {
+  constructor(
+    core: Core,
+    directory: Directory,
+    spawner: Spawner,
+    dependencies: Dependencies,
+    told: { readonly ready: (entry: AgentEntry) => void; readonly dead: (mail: Mail, reply: ReplyRow | undefined) => void },
+  ) {
     this.#core = core;
     this.#directory = directory;
     this.#spawner = spawner;

@@ -77,7 +77,7 @@ export class DedupeIndex {
 
   /** The mail that came under a key within the window. */
   find(entry: AgentEntry, hash: string, now: number): MaybePromise<Seen | undefined> {
-    const recent = this.#recent(hash);
+    const recent = this.#recent(hash, now);
     if (recent !== undefined) return recent;
     if (entry.filterGeneration !== this.#filter.generation) {
       const chunks = this.#store.dedupeChunks(entry.no);
@@ -89,8 +89,12 @@ export class DedupeIndex {
     return chunks instanceof Promise ? chunks.then((read) => this.#search(read, hash, now)) : this.#search(chunks, hash, now);
   }
 
-  #recent(hash: string): Seen | undefined {
-    return this.#young.keys.get(hash) ?? this.#sealed?.keys.get(hash);
+  #recent(hash: string, now: number): Seen | undefined {
+    return this.#current(this.#young.keys.get(hash) ?? this.#sealed?.keys.get(hash), now);
+  }
+
+  #current(seen: Seen | undefined, now: number): Seen | undefined {
+    return seen === undefined || (seen.durable === undefined && seen.at < now - this.#windowMs) ? undefined : seen;
   }
 
   add(row: DedupeRow, durable?: Promise<unknown>): void {

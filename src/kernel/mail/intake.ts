@@ -151,6 +151,7 @@ export class Intake {
           return;
         }
         mail.arriving = undefined;
+        arriving.fused = undefined;
         if (error !== undefined && !wasFused) undo(entry, mail, error);
         entry.settle();
         if (error === undefined) {

@@ -64,7 +64,7 @@ export class Publisher {
     const { text, source, sender, hash } = given;
     const digest = digest53(`${arrival.name}\n${text}`);
     const seen = hash === undefined ? undefined : await this.#core.store.dedupe(hash);
-    if (seen !== undefined) {
+    if (seen !== undefined && seen.at >= this.#core.clock.now() - this.#core.limits.dedupeMs) {
       if (seen.digest !== digest) throw new AosError("IDEMPOTENCY_CONFLICT", "the key was used before with another payload", { details: { id: seen.id } });
       return { id: seen.id, receivers: 0, duplicate: true };
     }

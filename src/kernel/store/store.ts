@@ -299,4 +299,8 @@ export interface Retention {
   readonly dedupeBefore: number;
   /** Ledger sums of a class to drop: those whose keys sort before a text, which begin with a time. */
   readonly sums?: { readonly class: string; readonly keysBefore: string } | undefined;
+  /** UTF-8 bytes of journal that one agent keeps: older rows go, but for the newest and those that carry dedupe keys still in force. */
+  readonly journalBytes: number;
+  /** An agent's newest rows that may carry such keys. */
+  readonly dedupePerAgent: number;
 }

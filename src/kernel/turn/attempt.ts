@@ -93,7 +93,7 @@ export class Attempt implements RunningAttempt {
   #isOver = false;
   #dead: AosError | undefined;
   #controller: AbortController | undefined;
-  #onAbort: ((error: AosError) => void) | undefined;
+  #onAbort: ((error: AosError, attempt: Attempt) => void) | undefined;
 
   constructor(
     entry: AgentEntry,
@@ -147,7 +147,7 @@ export class Attempt implements RunningAttempt {
   }
 
   /** Registers what settles the attempt when it is aborted from outside. */
-  onAbort(run: (error: AosError) => void): void {
+  onAbort(run: (error: AosError, attempt: Attempt) => void): void {
     this.#onAbort = run;
   }
 
@@ -155,11 +155,12 @@ export class Attempt implements RunningAttempt {
     if (this.isDead) return;
     this.#dead = error;
     this.#controller?.abort(error);
-    this.#onAbort?.(error);
+    this.#onAbort?.(error, this);
   }
 
   /** Makes the context dead without settling anything: the attempt has ended by itself. */
   end(): void {
     this.#isOver = true;
+    this.#onAbort = undefined;
   }
 }

@@ -29,6 +29,8 @@ export interface ContextParts {
   readonly checkConfig: (type: LoadedType, config: unknown) => MaybePromise<unknown>;
   /** The next planned time of a schedule of this agent. */
   readonly plannedAt: (entry: AgentEntry, schedule: string) => number | undefined;
+  /** `models.default`, where it is set. */
+  readonly model: string | undefined;
 }
 
 const NAME_MAX = 128;
@@ -199,7 +201,9 @@ export class Context {
   }
 
   think(name: string): Promise<never> {
-    return Promise.reject(new AosError("MODEL_NOT_CONFIGURED", `think "${name}": no model is configured; set \`models.default\``));
+    const { model } = this.#parts;
+    const why = model === undefined ? "no model is configured; set `models.default`" : `\`models.default\` is ${model}, but no model gateway is part of this version`;
+    return Promise.reject(new AosError("MODEL_NOT_CONFIGURED", `think "${name}": ${why}`, { details: { key: "models.default", model } }));
   }
 
   #ref(address: string): AgentRef<AgentClass> {

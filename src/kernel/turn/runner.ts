@@ -44,11 +44,7 @@ export class Runner {
   }
 
   run(attempt: Attempt): void {
-    attempt.onAbort((error) => {
-      this.#ended(attempt);
-      if (attempt.entry.attempt === attempt) attempt.entry.attempt = undefined;
-      this.onAborted(attempt, error);
-    });
+    attempt.onAbort(this.#abort);
     let result: unknown;
     let context: Context | undefined;
     this.#watch(attempt.entry.no);
@@ -57,35 +53,58 @@ export class Runner {
       result = this.#call(attempt, context);
     } catch (thrown) {
       this.#watch(0);
-      this.#finish(attempt, () => this.#settler.fail(attempt, thrown));
+      this.#failed(attempt, thrown);
       return;
     }
     this.#watch(0);
-    const done = context;
-    if (isThenable(result)) {
-      void Promise.resolve(result).then(
-        (output) => this.#finish(attempt, () => this.#settler.succeed(attempt, done.state, output)),
-        (thrown: unknown) => this.#finish(attempt, () => this.#settler.fail(attempt, thrown)),
-      );
-    } else this.#finish(attempt, () => this.#settler.succeed(attempt, done.state, result));
+    if (isThenable(result)) this.#await(attempt, context, result);
+    else this.#succeeded(attempt, context.state, result);
   }
 
   /** Told of an attempt that was aborted from outside: it is dead, and its mail must be dealt with. */
   onAborted: (attempt: Attempt, error: AosError) => void = () => undefined;
 
-  #finish(attempt: Attempt, settle: () => void | Promise<void>): void {
+  /** What a running handler is told when its attempt is aborted; one for all, since a turn that ends at once needs none. */
+  readonly #abort = (error: AosError, attempt: Attempt): void => {
+    this.#ended(attempt);
+    if (attempt.entry.attempt === attempt) attempt.entry.attempt = undefined;
+    this.onAborted(attempt, error);
+  };
+
+  #await(attempt: Attempt, context: Context, result: PromiseLike<unknown>): void {
+    void Promise.resolve(result).then(
+      (output) => this.#succeeded(attempt, context.state, output),
+      (thrown: unknown) => this.#failed(attempt, thrown),
+    );
+  }
+
+  #failed(attempt: Attempt, thrown: unknown): void {
     // What an aborted attempt still does is nobody's business any more.
     if (attempt.isDead) return;
     try {
-      const settled = settle();
+      this.#settler.fail(attempt, thrown);
+    } catch (again) {
+      this.#settler.failed(attempt, toAosError(again, "INTERNAL"));
+    }
+    this.#ended(attempt);
+  }
+
+  #succeeded(attempt: Attempt, state: unknown, output: unknown): void {
+    if (attempt.isDead) return;
+    try {
+      const settled = this.#settler.succeed(attempt, state, output);
       if (settled instanceof Promise) {
-        void settled.finally(() => this.#ended(attempt));
+        this.#endAfter(attempt, settled);
         return;
       }
     } catch (thrown) {
       this.#settler.failed(attempt, toAosError(thrown, "INTERNAL"));
     }
     this.#ended(attempt);
+  }
+
+  #endAfter(attempt: Attempt, settled: Promise<void>): void {
+    void settled.finally(() => this.#ended(attempt));
   }
 
   #call(attempt: Attempt, context: Context): unknown {

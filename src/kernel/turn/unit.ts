@@ -30,6 +30,8 @@ export interface UnitParts {
   readonly onFailure?: ((error: AosError | undefined, isWhole: boolean) => void) | undefined;
 }
 
+const SETTLED: UnitParts = { rows: [], commit: {} };
+
 /**
  * One atomic change of an agent: its row, its journal, and whatever must be atomic with them. Numbers are given at the
  * last moment, in commit order. What is built on a unit that failed is dropped.
@@ -37,7 +39,7 @@ export interface UnitParts {
 export class AgentUnit implements Pending {
   readonly #core: Core;
   readonly #entry: AgentEntry;
-  readonly #parts: UnitParts;
+  #parts: UnitParts;
   readonly #generation: number;
   readonly #version: number;
   /** The state after this unit. */
@@ -99,6 +101,9 @@ export class AgentUnit implements Pending {
       if (!isFollower) entry.invalidate();
       this.#parts.onFailure?.(isFollower && !isWhole ? undefined : error, isWhole);
     }
+    // Whoever still holds the unit must not hold what it wrote: a collection of young objects would keep all of it.
+    this.#parts = SETTLED;
+    this.#rows = [];
     entry.settle();
   }
 

@@ -133,7 +133,7 @@ export const AOS_KEYS = defineConfig(
       default: 10_000,
       min: 1,
       max: 10_000_000,
-      description: "turns of one causal chain until it is cut",
+      description: "turns that one event may cause until its chain is cut",
     }),
     "limits.fanOut": integer({
       default: 10_000,

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { JournalRow, JournalWrite } from "../../../kernel/index.ts";
+import type { JournalRow, JournalWrite, Retention } from "../../../kernel/index.ts";
 import { all, first } from "./query.ts";
 
 const COLUMNS = "j.id, j.prev, j.agent, j.turn, j.at, j.body, j.delta, a.address";
@@ -28,7 +28,10 @@ export class JournalTable {
   readonly #last: StatementSync;
   readonly #window: StatementSync;
   readonly #delete: StatementSync;
+  readonly #agents: StatementSync;
+  readonly #step: StatementSync;
   #pruned = 0;
+  #trimmed = 0;
 
   constructor(db: DatabaseSync) {
     this.#insert = db.prepare(
@@ -49,6 +52,10 @@ export class JournalTable {
     this.#last = db.prepare("SELECT id, at FROM journal ORDER BY id DESC LIMIT 1");
     this.#window = db.prepare(
       `SELECT id, at, id = (SELECT head FROM agents WHERE no = journal.agent) AS is_head FROM journal WHERE id > ? ORDER BY id LIMIT ?`,
+    );
+    this.#agents = db.prepare("SELECT no, head FROM agents WHERE no > ? ORDER BY no LIMIT ?");
+    this.#step = db.prepare(
+      "SELECT prev, at, octet_length(body) + ifnull(octet_length(delta), 0) AS bytes, substr(delta, 1, 1) AS mark FROM journal WHERE id = ?",
     );
     this.#delete = db.prepare("DELETE FROM journal WHERE id = ?");
   }
@@ -104,6 +111,56 @@ export class JournalTable {
     if (!more) this.#pruned = 0;
     return more;
   }
+
+  /**
+   * Looks at further agents, until they had `limit` rows, and drops of each the oldest rows past its bytes. True where
+   * agents remain to be looked at.
+   */
+  trim(retention: Retention, limit: number): boolean {
+    const agents = all<{ readonly no: number; readonly head: number }>(
+      this.#agents,
+      this.#trimmed,
+      limit,
+    );
+    let looked = 0;
+    for (const { no, head } of agents) {
+      looked += this.#trimOne(head, retention);
+      this.#trimmed = no;
+      if (looked >= limit) return true;
+    }
+    if (agents.length === limit) return true;
+    this.#trimmed = 0;
+    return false;
+  }
+
+  /** Walks back from an agent's newest row: what is kept begins, if it may, with a full copy of the state. */
+  #trimOne(head: number, { journalBytes, dedupeBefore, dedupePerAgent }: Retention): number {
+    let kept = 0;
+    let bytes = 0;
+    let looked = 0;
+    let isDropping = false;
+    let lacksCopy = false;
+    for (let id = head; ; looked++) {
+      const row = first<Step>(this.#step, id);
+      if (row === undefined) return looked;
+      bytes += row.bytes;
+      const isNeeded = kept === 0 || (row.at >= dedupeBefore && kept < dedupePerAgent);
+      // A state that is never copied whole must not keep its journal for ever.
+      isDropping ||= !isNeeded && (lacksCopy ? bytes > 2 * journalBytes : bytes > journalBytes);
+      if (isDropping) this.#delete.run(id);
+      else kept++;
+      if (row.mark !== null) lacksCopy = row.mark !== "=";
+      id = row.prev;
+    }
+  }
+}
+
+interface Step {
+  readonly prev: number;
+  readonly at: number;
+  readonly bytes: number;
+  /** `=` for a full copy, another character for a difference. */
+  readonly mark: string | null;
 }
 
 function toRow(stored: Stored): JournalRow {
