@@ -91,8 +91,8 @@ export class Gate {
   }
 
   async #prepare(attempt: Attempt, type: EffectType, raw: unknown): Promise<Call> {
-    const checked = validate(type.input, raw, `input of effect ${type.name}`);
-    const input = checked instanceof Promise ? await checked : checked;
+    const valid = validate(type.input, raw, `input of effect ${type.name}`);
+    const input = valid instanceof Promise ? await valid : valid;
     const inputText = toJson(input ?? null, `input of effect ${type.name}`);
     const hash = this.#core.hasher.sha256(canonicalJson(JSON.parse(inputText)));
     const place = `${type.name}\n${hash}`;
@@ -182,7 +182,7 @@ export class Gate {
     const isUnknown = isUnanswered || error.code === "EFFECT_IN_DOUBT" || error.code === "EFFECT_TIMEOUT";
     if (isUnknown && attempt.isDead) throw error;
     if (error.code === "EFFECT_IN_DOUBT" || (isUnknown && repeat === "never")) this.#doubt(attempt, intent);
-    const isFinal = repeat === "never" || error.retryable === false;
+    const isFinal = repeat === "never" || !error.retryable;
     if (call.isDurable || isFinal) this.#outcome(call, intent, isFinal ? "failed" : "retryable", JSON.stringify(noteOf(error)));
     else this.#note(call, "retryable");
     attempt.assertAlive();
