@@ -46,7 +46,11 @@ export async function batches(url: string, ms: number): Promise<number> {
   const client = async (): Promise<void> => {
     while (performance.now() - start < ms) {
       const body = `[${Array.from({ length: 100 }, () => cloudEvent(++sent)).join(",")}]`;
-      const headers = { authorization: "Bearer bench-key", "content-type": "application/cloudevents-batch+json", "content-length": body.length };
+      const headers = {
+        authorization: "Bearer bench-key",
+        "content-type": "application/cloudevents-batch+json",
+        "content-length": body.length,
+      };
       const status = await post(agent, `${url}/api/events`, headers, body);
       if (status !== 207) throw new Error(`answered ${status}`);
       done += 100;
@@ -59,7 +63,10 @@ export async function batches(url: string, ms: number): Promise<number> {
 
 /** One connection: events flow in, acknowledgements flow out; at most 1,024 are under way. */
 export async function ingest(url: string, ms: number): Promise<number> {
-  const stream = request(`${url}/api/ingest`, { method: "POST", headers: { authorization: "Bearer bench-key", "content-type": "application/x-ndjson" } });
+  const stream = request(`${url}/api/ingest`, {
+    method: "POST",
+    headers: { authorization: "Bearer bench-key", "content-type": "application/x-ndjson" },
+  });
   stream.flushHeaders();
   let acknowledged = 0;
   let written = 0;

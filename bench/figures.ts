@@ -20,7 +20,10 @@ export interface Target {
 
 /** Gathers the rounds of every figure and makes medians of them; a ratio is made within its round. */
 export class Rounds {
-  readonly #rounds = new Map<string, { readonly unit: string; readonly target: Target; readonly values: number[]; readonly baselines: number[]; readonly ratios: number[] }>();
+  readonly #rounds = new Map<
+    string,
+    { readonly unit: string; readonly target: Target; readonly values: number[]; readonly baselines: number[]; readonly ratios: number[] }
+  >();
 
   /** A figure whose target is a ratio to a baseline of the same round. */
   ratio(figure: string, unit: string, value: number, baseline: number, target: Target): void {
@@ -52,7 +55,11 @@ export class Rounds {
     });
   }
 
-  #round(figure: string, unit: string, target: Target): { readonly values: number[]; readonly baselines: number[]; readonly ratios: number[] } {
+  #round(
+    figure: string,
+    unit: string,
+    target: Target,
+  ): { readonly values: number[]; readonly baselines: number[]; readonly ratios: number[] } {
     const known = this.#rounds.get(figure);
     if (known !== undefined) return known;
     const made = { unit, target, values: [], baselines: [], ratios: [] };
@@ -73,7 +80,14 @@ export function table(figures: readonly Figure[]): string {
   ]);
   const all = [["figure", "median", "baseline", "ratio", "target", ""], ...rows];
   const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length))) ?? [];
-  return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 function short(value: number): string {

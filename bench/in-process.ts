@@ -17,7 +17,10 @@ const AGENTS = 1_000;
 export async function counters(dir: string): Promise<AgentOperatingSystem> {
   const aos = await AgentOperatingSystem.boot({ dir });
   await aos.load(Counter);
-  await aos.kernel.registerMany("counter", Array.from({ length: AGENTS }, (_, at) => ({ id: `a${at}` })));
+  await aos.kernel.registerMany(
+    "counter",
+    Array.from({ length: AGENTS }, (_, at) => ({ id: `a${at}` })),
+  );
   await Promise.all(Array.from({ length: AGENTS }, (_, at) => aos.emit(Tick, { n: 0 }, { to: [Counter, `a${at}`] })));
   return aos;
 }
@@ -106,7 +109,9 @@ export async function sleepers(dir: string, count: number): Promise<Sleepers> {
   await pause(5_000);
   const used = process.cpuUsage(cpu);
   const idleCpuShare = (used.user + used.system) / 1_000 / (performance.now() - idleFrom);
-  const disk = readdirSync(dir).map((name) => statSync(join(dir, name)).size).reduce((sum, size) => sum + size, 0);
+  const disk = readdirSync(dir)
+    .map((name) => statSync(join(dir, name)).size)
+    .reduce((sum, size) => sum + size, 0);
   return { createdMs, diskRatio: disk / stateBytes, heapBytesEach, wake, idleCpuShare };
 }
 

@@ -13,7 +13,11 @@ import { rawUpserts } from "./raw.ts";
 import { recover } from "./recovery.ts";
 
 const { values } = parseArgs({
-  options: { json: { type: "boolean", default: false }, quick: { type: "boolean", default: false }, only: { type: "string", default: "w1,doors,w2,w3,w4,syncs" } },
+  options: {
+    json: { type: "boolean", default: false },
+    quick: { type: "boolean", default: false },
+    only: { type: "string", default: "w1,doors,w2,w3,w4,syncs" },
+  },
 });
 const wanted = new Set(values.only.split(","));
 const rounds = values.quick ? 1 : 3;
@@ -51,7 +55,10 @@ async function w1(): Promise<void> {
     const at1 = await events(aos, 1, ms / 3);
     figures.ratio("W1 64 clients", "events/s", at64.perSecond, raw100.perSecond, { atLeast: 0.5 });
     figures.ratio("W1 64 clients p99 / raw-100 p50", "ms", at64.latency.quantile(0.99), raw100.transaction.quantile(0.5), { atMost: 8 });
-    const best = Math.max(...(await Promise.all([512].map((clients) => events(aos, clients, ms)))).map((load) => load.perSecond), (await events(aos, 1_024, ms)).perSecond);
+    const best = Math.max(
+      ...(await Promise.all([512].map((clients) => events(aos, clients, ms)))).map((load) => load.perSecond),
+      (await events(aos, 1_024, ms)).perSecond,
+    );
     figures.ratio("W1 best of 512 and 1,024 clients", "events/s", best, raw100.perSecond, { atLeast: 0.7 });
     figures.ratio("W1 one client p50 / raw-1 p50", "ms", at1.latency.quantile(0.5), raw1.transaction.quantile(0.5), { atMost: 2.5 });
     note(`W1 round ${round + 1} of ${rounds}`);
@@ -114,11 +121,28 @@ async function w4(): Promise<void> {
 
 function syncs(): void {
   const count = 200;
-  const traced = spawnSync("strace", ["-f", "-c", "-e", "trace=fsync,fdatasync", process.execPath, "--conditions=aosjs-source", "bench/sync-child.ts", join(dir, "syncs"), String(count)], { encoding: "utf8" });
+  const traced = spawnSync(
+    "strace",
+    [
+      "-f",
+      "-c",
+      "-e",
+      "trace=fsync,fdatasync",
+      process.execPath,
+      "--conditions=aosjs-source",
+      "bench/sync-child.ts",
+      join(dir, "syncs"),
+      String(count),
+    ],
+    { encoding: "utf8" },
+  );
   if (traced.error !== undefined) {
     note("skipped: syncs per acknowledgement, since strace is not installed");
     return;
   }
-  const calls = [...traced.stderr.matchAll(/^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?f(?:data)?sync$/gm)].reduce((sum, [, found]) => sum + Number(found), 0);
+  const calls = [...traced.stderr.matchAll(/^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?f(?:data)?sync$/gm)].reduce(
+    (sum, [, found]) => sum + Number(found),
+    0,
+  );
   figures.value("syncs per acknowledgement, one client", "", calls / count, { atLeast: 1 });
 }

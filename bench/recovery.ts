@@ -41,7 +41,10 @@ export async function recover(dir: string): Promise<Recovery> {
 async function prepare(dir: string): Promise<void> {
   await using aos = await AgentOperatingSystem.boot({ dir });
   await aos.load(Counter);
-  await aos.kernel.registerMany("counter", Array.from({ length: AGENTS }, (_, at) => ({ id: `a${at}` })));
+  await aos.kernel.registerMany(
+    "counter",
+    Array.from({ length: AGENTS }, (_, at) => ({ id: `a${at}` })),
+  );
 }
 
 async function drained(url: string): Promise<void> {

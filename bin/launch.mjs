@@ -50,9 +50,7 @@ export async function launch(options) {
     while (restarts[0] !== undefined && restarts[0] < now - RESTART_WINDOW_MS) restarts.shift();
     if (!options.isSupervised || isStopping || !end.wantsRestart) return finish(end);
     if (restarts.length >= RESTARTS_MAX) {
-      console.error(
-        `aos: restarted ${RESTARTS_MAX} times within a minute and failed again; giving up`,
-      );
+      console.error(`aos: restarted ${RESTARTS_MAX} times within a minute and failed again; giving up`);
       return finish(end);
     }
     restarts.push(now);
@@ -64,12 +62,7 @@ export async function launch(options) {
 function start({ node, main, args, isSource, isSupervised }) {
   const preload = new URL(`./register.mjs?preload=${isSource ? "src" : "dist"}`, import.meta.url);
   // An agents file outside a package has no `type` field; Node's hint about that is noise to its author.
-  const flags = [
-    "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON",
-    ...(isSupervised ? SERVER_FLAGS : []),
-    "--import",
-    preload.href,
-  ];
+  const flags = ["--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", ...(isSupervised ? SERVER_FLAGS : []), "--import", preload.href];
   return spawn(node, [...flags, fileURLToPath(main), ...args], {
     stdio: isSupervised ? ["inherit", "inherit", "inherit", "ipc"] : "inherit",
     env: isSupervised ? { ...process.env, AOS_LAUNCHER: "1" } : process.env,
@@ -100,7 +93,8 @@ function ended(child) {
     child.once("error", reject);
     // "close" rather than "exit": an announcement sent just before death is still in the channel then.
     child.once("close", (code, signal) => {
-      const wantsRestart = code === RESTART_CODE || (signal === "SIGKILL" && (isAnnounced || (verdict !== undefined && existsSync(verdict))));
+      const wantsRestart =
+        code === RESTART_CODE || (signal === "SIGKILL" && (isAnnounced || (verdict !== undefined && existsSync(verdict))));
       resolve({ code, signal, wantsRestart });
     });
   });
@@ -108,12 +102,7 @@ function ended(child) {
 
 /** @param {unknown} message */
 function isRestartWanted(message) {
-  return (
-    typeof message === "object" &&
-    message !== null &&
-    "type" in message &&
-    message.type === "restart-wanted"
-  );
+  return typeof message === "object" && message !== null && "type" in message && message.type === "restart-wanted";
 }
 
 /**

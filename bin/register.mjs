@@ -66,11 +66,7 @@ function ownTarget(specifier, isSource) {
 
 /** @param {unknown} error */
 function isNotFound(error) {
-  return (
-    error instanceof Error &&
-    "code" in error &&
-    (error.code === "ERR_MODULE_NOT_FOUND" || error.code === "MODULE_NOT_FOUND")
-  );
+  return error instanceof Error && "code" in error && (error.code === "ERR_MODULE_NOT_FOUND" || error.code === "MODULE_NOT_FOUND");
 }
 
 const query = new URL(import.meta.url).searchParams;

@@ -15,8 +15,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
  * the compiler could write it
  */
 export function build({ ifStale = false } = {}) {
-  if (!existsSync(join(root, "src/index.ts")))
-    return { problem: "dist not built: no src/index.ts" };
+  if (!existsSync(join(root, "src/index.ts"))) return { problem: "dist not built: no src/index.ts" };
   if (ifStale && isDistFresh(root)) return {};
   const compiler = join(root, "node_modules/typescript/bin/tsc");
   if (!existsSync(compiler)) return { problem: "dist not built: typescript is not installed" };
@@ -24,11 +23,7 @@ export function build({ ifStale = false } = {}) {
   const old = join(root, `dist.${process.pid}.old`);
   const begun = new Date();
   try {
-    const result = spawnSync(
-      process.execPath,
-      [compiler, "-p", "tsconfig.build.json", "--outDir", next],
-      { cwd: root, encoding: "utf8" },
-    );
+    const result = spawnSync(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", next], { cwd: root, encoding: "utf8" });
     const output = `${result.stdout}${result.stderr}`;
     if (!existsSync(join(next, "index.js"))) {
       return { problem: `dist not built: ${firstLine(output)}`, output };

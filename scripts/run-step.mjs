@@ -129,9 +129,7 @@ function toolResult(ran, advice) {
     passed: isGood ? 1 : 0,
     failed: isGood ? 0 : 1,
     skips: [],
-    why: ran.isKilled
-      ? `ended after ${ran.seconds.toFixed(0)} s`
-      : `${told}${advice === undefined ? "" : `; run \`${advice}\``}`,
+    why: ran.isKilled ? `ended after ${ran.seconds.toFixed(0)} s` : `${told}${advice === undefined ? "" : `; run \`${advice}\``}`,
     output: ran.output,
     seconds: ran.seconds,
   };

@@ -45,9 +45,7 @@ for (const step of chosenSteps()) {
   skips.push(...result.skips);
   const over = result.seconds > budget ? "   OVER BUDGET" : "";
   const skipped = result.skips.length === 0 ? "" : `, ${result.skips.length} skipped`;
-  console.log(
-    `used ${result.seconds.toFixed(1).padStart(6)} s   ${result.passed} passed, ${result.failed} failed${skipped}${over}`,
-  );
+  console.log(`used ${result.seconds.toFixed(1).padStart(6)} s   ${result.passed} passed, ${result.failed} failed${skipped}${over}`);
   if (result.failed > 0) {
     console.log(`${result.output.trimEnd()}\nFAILED ${step.name}: ${result.why}`);
   }
@@ -61,9 +59,7 @@ function chosenSteps() {
   const names = values.only.split(",");
   const unknown = names.filter((name) => !STEPS.some((step) => step.name === name));
   if (unknown.length > 0) {
-    console.error(
-      `no step is called ${unknown.join(", ")}; there are ${STEPS.map(({ name }) => name).join(", ")}`,
-    );
+    console.error(`no step is called ${unknown.join(", ")}; there are ${STEPS.map(({ name }) => name).join(", ")}`);
     process.exit(2);
   }
   return STEPS.filter(({ name }) => names.includes(name));
@@ -73,9 +69,7 @@ function chosenSteps() {
 function unclaimed() {
   const claimed = new Set(STEPS.flatMap(({ files }) => globSync(files ?? [])));
   const all = globSync(["{src,test,bench,examples,scripts,bin}/**/*.test.*"]);
-  return all
-    .filter((file) => !claimed.has(file))
-    .map((file) => `no step of scripts/test-steps.mjs runs ${file}`);
+  return all.filter((file) => !claimed.has(file)).map((file) => `no step of scripts/test-steps.mjs runs ${file}`);
 }
 
 /** @param {readonly Capability[]} table */
@@ -83,9 +77,7 @@ function requiredButMissing(table) {
   return required().flatMap((name) => {
     const found = table.find((capability) => capability.name === name);
     if (found === undefined) return [`AOS_REQUIRE names ${name}, which no capability is called`];
-    return found.missing === null
-      ? []
-      : [`AOS_REQUIRE names ${name}, but it is missing: ${found.missing}`];
+    return found.missing === null ? [] : [`AOS_REQUIRE names ${name}, but it is missing: ${found.missing}`];
   });
 }
 
@@ -100,9 +92,7 @@ function reportSkips() {
   }
   for (const { name, file, why } of skips) console.log(`skipped: ${name} [${file}]: ${why}`);
   const isStrict = process.env["CI"] !== undefined || process.env["AOS_REQUIRE"] !== undefined;
-  const unexpected = skips.filter(
-    ({ why }) => !capabilities.some(({ name, missing }) => why === skipReason(name, missing)),
-  );
+  const unexpected = skips.filter(({ why }) => !capabilities.some(({ name, missing }) => why === skipReason(name, missing)));
   if (!isStrict) return 0;
   for (const { name, file } of unexpected) {
     console.log(`FAILED skip: "${name}" [${file}] was skipped for a reason that is no capability`);

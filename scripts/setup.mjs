@@ -1,15 +1,7 @@
 // Makes a checkout ready: `npm ci` where the packages do not match the lockfile, then a current `dist`.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  linkSync,
-  lstatSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, linkSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -30,9 +22,7 @@ const LOCK_POLL_MS = 200;
 export async function setup({ build = true } = {}) {
   const reason = whyInstall();
   if (reason !== undefined && isBorrowed()) {
-    console.error(
-      `setup: left node_modules as it is, for it is a link elsewhere, though ${reason}`,
-    );
+    console.error(`setup: left node_modules as it is, for it is a link elsewhere, though ${reason}`);
   } else if (reason !== undefined) {
     await withLock(async () => {
       // Another process may have installed while this one waited.
@@ -52,9 +42,7 @@ export async function setup({ build = true } = {}) {
 
 /** Whether the packages belong to another checkout: npm would empty the folder behind the link. */
 function isBorrowed() {
-  return (
-    lstatSync(join(root, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink() ?? false
-  );
+  return lstatSync(join(root, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 }
 
 /**
@@ -76,9 +64,7 @@ function whyInstall() {
   const installed = join(root, "node_modules/.package-lock.json");
   if (!existsSync(installed)) return "the last install did not finish";
   const found = packages(installed);
-  const differs = Object.keys(wanted).find(
-    (path) => path !== "" && path in found && wanted[path]?.integrity !== found[path]?.integrity,
-  );
+  const differs = Object.keys(wanted).find((path) => path !== "" && path in found && wanted[path]?.integrity !== found[path]?.integrity);
   const extra = Object.keys(found).find((path) => !(path in wanted));
   if (differs !== undefined || extra !== undefined) {
     return `package-lock.json changed (${differs ?? extra})`;
@@ -113,8 +99,7 @@ async function install() {
     child.once("error", reject);
     child.once("close", resolve);
   });
-  if (code !== 0)
-    throw new Error(`setup: npm ci failed with exit code ${code}; its output is above`);
+  if (code !== 0) throw new Error(`setup: npm ci failed with exit code ${code}; its output is above`);
 }
 
 /**
@@ -129,9 +114,7 @@ async function withLock(run) {
     if (owner !== undefined) console.error(`setup: waiting for the set-up of process ${owner}`);
     for (let waited = 0; owner !== undefined; waited += LOCK_POLL_MS) {
       if (waited > LOCK_WAIT_MAX_MS) {
-        throw new Error(
-          `setup: process ${owner} has held ${lock} for too long; end it, or remove the file`,
-        );
+        throw new Error(`setup: process ${owner} has held ${lock} for too long; end it, or remove the file`);
       }
       await sleep(LOCK_POLL_MS);
       owner = tryLock(mine);

@@ -36,8 +36,7 @@ export async function onFirstBoot(boot: {
     return boot.deliver("github", headers, body);
   };
   const delivered = await replay(deliver, (done, total) => {
-    if (done % LOG_EVERY === 0)
-      boot.log(`boardroom: ${done} of ${total} example deliveries accepted`);
+    if (done % LOG_EVERY === 0) boot.log(`boardroom: ${done} of ${total} example deliveries accepted`);
   });
   boot.log(`boardroom: all ${delivered} example deliveries accepted`);
 }

@@ -35,11 +35,7 @@ class Boardroom implements AsyncDisposable {
     return this.#aos;
   }
 
-  async deliver(
-    event: string,
-    payload: unknown,
-    delivery = `d-${++this.#deliveries}`,
-  ): Promise<void> {
+  async deliver(event: string, payload: unknown, delivery = `d-${++this.#deliveries}`): Promise<void> {
     const body = new TextEncoder().encode(JSON.stringify(payload));
     const headers = { "x-github-event": event, "x-github-delivery": delivery };
     const { target, ...arrival } = webhooks.github({ headers, body });
@@ -50,8 +46,7 @@ class Boardroom implements AsyncDisposable {
   /** Lets time pass, and everything that it causes happen. */
   async pass(ms: number): Promise<void> {
     await this.#aos.testClock?.advance(ms);
-    for (let round = 0; round < ROUNDS_MAX && this.#isBusy(); round++)
-      await this.#aos.testClock?.advance(0);
+    for (let round = 0; round < ROUNDS_MAX && this.#isBusy(); round++) await this.#aos.testClock?.advance(0);
     assert.ok(!this.#isBusy(), "the boardroom came to rest");
   }
 
@@ -188,8 +183,7 @@ test("what no rule concerns is ignored for a reason, in the secretary's journal"
 
 test("state stays bounded though event types and deliveries never end", async () => {
   await using board = await Boardroom.open();
-  for (let at = 0; at < 230; at++)
-    await board.deliver(`made_up_${at}`, { action: "x".repeat(10_000) });
+  for (let at = 0; at < 230; at++) await board.deliver(`made_up_${at}`, { action: "x".repeat(10_000) });
   const { state } = await board.aos.kernel.state("default/secretary/main");
   assert.ok(JSON.stringify(state).length < 16_384);
   assert.match(JSON.stringify(state), /"other":30/);

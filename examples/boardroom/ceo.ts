@@ -18,11 +18,7 @@ const contract = {
     z.object({
       ...deskState,
       /** What members brought up since the last brief, newest last. */
-      escalations: z
-        .array(
-          z.object({ from: z.string(), what: z.string(), because: z.string(), at: z.number() }),
-        )
-        .max(ESCALATIONS_MAX),
+      escalations: z.array(z.object({ from: z.string(), what: z.string(), because: z.string(), at: z.number() })).max(ESCALATIONS_MAX),
       /** The brief that waits for reports, and those that came. */
       open: Brief.optional(),
       briefs: z.array(Brief).max(BRIEFS_MAX),
@@ -43,10 +39,7 @@ export class Ceo extends PurposeDrivenAgent.define(contract) {
       decideOn(ctx, data);
     },
     escalation: (ctx, { data: { from, what, because } }) => {
-      ctx.state.escalations = [
-        ...ctx.state.escalations.slice(1 - ESCALATIONS_MAX),
-        { from, what, because, at: ctx.now },
-      ];
+      ctx.state.escalations = [...ctx.state.escalations.slice(1 - ESCALATIONS_MAX), { from, what, because, at: ctx.now }];
     },
     daily: async (ctx) => {
       await openBrief(ctx);
@@ -78,15 +71,11 @@ async function openBrief(ctx: Turn): Promise<number> {
 function closeBrief(ctx: Turn): void {
   const { open, escalations } = ctx.state;
   if (open === undefined) return;
-  const silent = BOARD.filter(
-    (member) => !open.lines.some((line) => line.startsWith(`${member}:`)),
-  );
+  const silent = BOARD.filter((member) => !open.lines.some((line) => line.startsWith(`${member}:`)));
   const lines = [
     ...open.lines.toSorted(),
     ...silent.map((member) => `${member}: no report within ${REPORTS_WITHIN}`),
-    ...escalations.map(
-      ({ from, what, because }) => `escalated by ${from}: ${what}, because ${because}`,
-    ),
+    ...escalations.map(({ from, what, because }) => `escalated by ${from}: ${what}, because ${because}`),
   ];
   ctx.decide({ choice: "brief", because: lines });
   ctx.state.briefs = [...ctx.state.briefs.slice(1 - BRIEFS_MAX), { name: open.name, lines }];

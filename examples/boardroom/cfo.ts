@@ -9,13 +9,9 @@ export class Cfo extends PurposeDrivenAgent.define({
   type: "cfo",
   purpose: "Keep the company solvent",
   tags: ["board"],
-  state: state(
-    1,
-    z.object({ ...deskState, monthlyCents: z.number().int(), assessment: z.string() }),
-    {
-      initial: () => ({ ...emptyDesk(), monthlyCents: 0, assessment: "none yet" }),
-    },
-  ),
+  state: state(1, z.object({ ...deskState, monthlyCents: z.number().int(), assessment: z.string() }), {
+    initial: () => ({ ...emptyDesk(), monthlyCents: 0, assessment: "none yet" }),
+  }),
   on: { delivery: GitHubDelivery, report: ReportRequest },
   queries: { summary: query(z.object({}), Summary) },
 }) {

@@ -8,13 +8,9 @@ export class Cmo extends PurposeDrivenAgent.define({
   type: "cmo",
   purpose: "Let the world know, without shouting",
   tags: ["board"],
-  state: state(
-    1,
-    z.object({ ...deskState, toThank: z.number().int(), toAnnounce: z.number().int() }),
-    {
-      initial: () => ({ ...emptyDesk(), toThank: 0, toAnnounce: 0 }),
-    },
-  ),
+  state: state(1, z.object({ ...deskState, toThank: z.number().int(), toAnnounce: z.number().int() }), {
+    initial: () => ({ ...emptyDesk(), toThank: 0, toAnnounce: 0 }),
+  }),
   on: { delivery: GitHubDelivery, digest: DigestDue, report: ReportRequest },
   queries: { summary: query(z.object({}), Summary) },
 }) {

@@ -21,13 +21,7 @@ export class Cso extends PurposeDrivenAgent.define({
       if ("ignored" in verdict || verdict.choice !== "escalate") return;
       ctx.state.escalated++;
       const what = `${data.event} in ${data.payload.repository?.full_name ?? "GitHub's database"}`;
-      ctx
-        .agent(Ceo, "main")
-        .tell(
-          Escalation,
-          { from: "cso", what, because: verdict.because, delivery: data.delivery },
-          { priority: 8 },
-        );
+      ctx.agent(Ceo, "main").tell(Escalation, { from: "cso", what, because: verdict.because, delivery: data.delivery }, { priority: 8 });
     },
     report: (ctx, { data }) => {
       const { counts, escalated } = ctx.state;

@@ -27,8 +27,7 @@ export class Cto extends PurposeDrivenAgent.define({
       if (outcome === undefined) return;
       const subject = subjectOf(data);
       const others = ctx.state.failing.filter((failing) => failing !== subject);
-      ctx.state.failing =
-        outcome === "failed" ? [...others.slice(1 - FAILING_MAX), subject] : others;
+      ctx.state.failing = outcome === "failed" ? [...others.slice(1 - FAILING_MAX), subject] : others;
       if (outcome === "failed") ctx.timer(recheckOf(subject), RECHECK_AFTER, Recheck, { subject });
       else ctx.cancelTimer(recheckOf(subject));
     },

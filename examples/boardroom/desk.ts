@@ -12,11 +12,7 @@ export const deskState = {
   /** Deliveries decided on, by event type; past 200 types the rest counts as `other`. */
   counts: z.record(z.string(), z.number().int()),
   /** The last decisions, newest last. */
-  recent: z
-    .array(
-      z.object({ delivery: z.string(), event: z.string(), choice: z.string(), at: z.number() }),
-    )
-    .max(RECENT_MAX),
+  recent: z.array(z.object({ delivery: z.string(), event: z.string(), choice: z.string(), at: z.number() })).max(RECENT_MAX),
 };
 
 /** A desk's state, as the query `summary` shows it. */
@@ -34,11 +30,7 @@ interface Desk {
 }
 
 /** Decides on one delivery by the rules: one decision, which names the delivery as its evidence. */
-export function decideOn(
-  desk: Desk,
-  delivery: Delivery,
-  ...alsoBecause: readonly string[]
-): Verdict {
+export function decideOn(desk: Desk, delivery: Delivery, ...alsoBecause: readonly string[]): Verdict {
   const verdict = judge(delivery);
   const choice = "ignored" in verdict ? `ignored: ${verdict.ignored}` : verdict.choice;
   const because = "ignored" in verdict ? verdict.ignored : verdict.because;

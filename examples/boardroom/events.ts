@@ -41,9 +41,7 @@ export const Payload = z.object({
       merged: z.boolean().nullish(),
     })
     .nullish(),
-  workflow_run: z
-    .object({ name: text.nullish(), conclusion: text.nullish(), head_branch: text.nullish() })
-    .nullish(),
+  workflow_run: z.object({ name: text.nullish(), conclusion: text.nullish(), head_branch: text.nullish() }).nullish(),
   check_run: z.object({ name: text, conclusion: text.nullish() }).nullish(),
   check_suite: z.object({ conclusion: text.nullish(), head_branch: text.nullish() }).nullish(),
   deployment_status: z.object({ state: text, environment: text.nullish() }).nullish(),

@@ -11,13 +11,7 @@ const ALWAYS: Readonly<Record<string, readonly string[]>> = {
   ceo: ["organization"],
   cfo: ["marketplace_purchase", "sponsorship"],
   cmo: ["release", "star"],
-  cso: [
-    "code_scanning_alert",
-    "dependabot_alert",
-    "repository_vulnerability_alert",
-    "secret_scanning_alert",
-    "security_advisory",
-  ],
+  cso: ["code_scanning_alert", "dependabot_alert", "repository_vulnerability_alert", "secret_scanning_alert", "security_advisory"],
   cto: ["pull_request"],
 };
 const GOOD_OR_BAD = /^(success|failure|error|timed_out|startup_failure|action_required)$/;
@@ -33,14 +27,11 @@ function ending(event: string, payload: unknown): unknown {
   if (event === "status") return at(payload, "state");
   if (event === "deployment_status") return at(payload, event, "state");
   const isRun = event === "check_run" || event === "check_suite" || event === "workflow_run";
-  return isRun && at(payload, "action") === "completed"
-    ? at(payload, event, "conclusion")
-    : undefined;
+  return isRun && at(payload, "action") === "completed" ? at(payload, event, "conclusion") : undefined;
 }
 
 function at(value: unknown, ...path: readonly string[]): unknown {
-  const step = (found: unknown, key: string): unknown =>
-    new Map(Object.entries(found ?? {})).get(key);
+  const step = (found: unknown, key: string): unknown => new Map(Object.entries(found ?? {})).get(key);
   return path.reduce(step, value);
 }
 

@@ -11,10 +11,7 @@ export interface Example {
 }
 
 /** Accepts one delivery durably, or drops it as a duplicate. */
-export type Deliver = (
-  headers: Readonly<Record<string, string>>,
-  body: Uint8Array,
-) => Promise<unknown>;
+export type Deliver = (headers: Readonly<Record<string, string>>, body: Uint8Array) => Promise<unknown>;
 
 /** As the package's JSON has it; its own declarations describe a default export that the JSON does not have. */
 const Definitions = z.array(z.object({ name: z.string(), examples: z.array(z.unknown()) }));
@@ -33,10 +30,7 @@ export async function loadExamples(): Promise<readonly Example[]> {
  * Delivers every example in order, each after the one before it was accepted. Resolves to how many there are.
  * It may be run again from the start at any time: an accepted delivery is not accepted twice.
  */
-export async function replay(
-  deliver: Deliver,
-  onProgress?: (done: number, total: number) => void,
-): Promise<number> {
+export async function replay(deliver: Deliver, onProgress?: (done: number, total: number) => void): Promise<number> {
   const examples = await loadExamples();
   for (const [index, { event, payload, delivery }] of examples.entries()) {
     const headers = {
@@ -54,11 +48,5 @@ export async function replay(
 function deliveryId(event: string, index: number): string {
   const hex = createHash("sha256").update(`${event} ${index}`).digest("hex");
   const variant = "89ab"[Number.parseInt(hex.charAt(16), 16) % 4] ?? "8";
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    `8${hex.slice(13, 16)}`,
-    `${variant}${hex.slice(17, 20)}`,
-    hex.slice(20, 32),
-  ].join("-");
+  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `${variant}${hex.slice(17, 20)}`, hex.slice(20, 32)].join("-");
 }

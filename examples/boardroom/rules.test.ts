@@ -35,22 +35,16 @@ test("the rules give each of the 329 examples to the desk that the independent t
 });
 
 test("counts per desk and event type equal the committed table, which adds up to 329", () => {
-  const verdicts = examples.map(
-    ({ event, payload }) => [deskOf(judged(event, payload)), event] as const,
-  );
+  const verdicts = examples.map(({ event, payload }) => [deskOf(judged(event, payload)), event] as const);
   assert.deepEqual(count(verdicts), EXPECTED);
-  assert.deepEqual(
-    count(examples.map((example) => [expectedDesk(example), example.event])),
-    EXPECTED,
-  );
+  assert.deepEqual(count(examples.map((example) => [expectedDesk(example), example.event])), EXPECTED);
   assert.equal(total(EXPECTED), 329);
 });
 
 test("every example has a delivery id of its own, and the same one each time", async () => {
   const ids = examples.map(({ delivery }) => delivery);
   assert.equal(new Set(ids).size, 329);
-  for (const id of ids)
-    assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  for (const id of ids) assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   assert.deepEqual(
     (await loadExamples()).map(({ delivery }: Example) => delivery),
     ids,

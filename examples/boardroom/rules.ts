@@ -5,9 +5,7 @@ import type { Delivery } from "./events.ts";
 type Member = "ceo" | "cfo" | "cmo" | "cso" | "cto";
 
 /** What the rules say of one delivery. */
-export type Verdict =
-  | { readonly member: Member; readonly choice: string; readonly because: string }
-  | { readonly ignored: string };
+export type Verdict = { readonly member: Member; readonly choice: string; readonly because: string } | { readonly ignored: string };
 
 type Rule = (delivery: Delivery) => Verdict;
 
@@ -22,21 +20,9 @@ const OPENED: ReadonlySet<string> = new Set([
   "auto_reopened",
   "published",
 ]);
-const FAILED: ReadonlySet<string> = new Set([
-  "failure",
-  "error",
-  "timed_out",
-  "startup_failure",
-  "action_required",
-]);
+const FAILED: ReadonlySet<string> = new Set(["failure", "error", "timed_out", "startup_failure", "action_required"]);
 const PASSED: ReadonlySet<string> = new Set(["success"]);
-const FOR_REVIEW: ReadonlySet<string> = new Set([
-  "opened",
-  "reopened",
-  "ready_for_review",
-  "synchronize",
-  "review_requested",
-]);
+const FOR_REVIEW: ReadonlySet<string> = new Set(["opened", "reopened", "ready_for_review", "synchronize", "review_requested"]);
 
 const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["code_scanning_alert", security],
@@ -138,8 +124,7 @@ function security(delivery: Delivery): Verdict {
 }
 
 function money({ event, payload }: Delivery): Verdict {
-  const plan =
-    event === "sponsorship" ? payload.sponsorship?.tier : payload.marketplace_purchase?.plan;
+  const plan = event === "sponsorship" ? payload.sponsorship?.tier : payload.marketplace_purchase?.plan;
   const what = `${event} ${payload.action ?? "?"}: ${plan?.name ?? "no plan"}, ${plan?.monthly_price_in_cents ?? 0} cents a month`;
   switch (payload.action ?? "") {
     case "created":
@@ -193,8 +178,7 @@ function pullRequest({ payload }: Delivery): Verdict {
       choice: "file",
       because: `${what}, ${merged === true ? "merged" : "not merged"}`,
     };
-  if (draft === true)
-    return { member: "cto", choice: "wait", because: `${what} and still a draft` };
+  if (draft === true) return { member: "cto", choice: "wait", because: `${what} and still a draft` };
   return FOR_REVIEW.has(action)
     ? { member: "cto", choice: "review", because: what }
     : { member: "cto", choice: "note", because: `${what}, which changes no code` };

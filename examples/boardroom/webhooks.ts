@@ -50,28 +50,16 @@ const DETAILS: ReadonlyMap<string, readonly (keyof z.output<typeof Payload>)[]> 
  * @throws AosError WEBHOOK_SIGNATURE where it is missing, malformed or wrong; CONFIG_INVALID where the secret is empty.
  * @see https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
  */
-export function verifySignature(
-  secret: string,
-  rawBody: Uint8Array,
-  header: string | undefined,
-): void {
-  if (secret === "")
-    throw new AosError("CONFIG_INVALID", "the webhook's secret is empty; set one, or unset it");
+export function verifySignature(secret: string, rawBody: Uint8Array, header: string | undefined): void {
+  if (secret === "") throw new AosError("CONFIG_INVALID", "the webhook's secret is empty; set one, or unset it");
   const given = SIGNATURE.exec(header ?? "")?.[1];
   if (given === undefined) {
-    const message =
-      header === undefined ? "is missing" : "is not sha256= and 64 hexadecimal digits";
-    throw new AosError(
-      "WEBHOOK_SIGNATURE",
-      `X-Hub-Signature-256 ${message}; sign with the secret that AOS has`,
-    );
+    const message = header === undefined ? "is missing" : "is not sha256= and 64 hexadecimal digits";
+    throw new AosError("WEBHOOK_SIGNATURE", `X-Hub-Signature-256 ${message}; sign with the secret that AOS has`);
   }
   const expected = createHmac("sha256", secret).update(rawBody).digest();
   if (!timingSafeEqual(expected, Buffer.from(given, "hex"))) {
-    throw new AosError(
-      "WEBHOOK_SIGNATURE",
-      "X-Hub-Signature-256 does not match the body under the secret that AOS has",
-    );
+    throw new AosError("WEBHOOK_SIGNATURE", "X-Hub-Signature-256 does not match the body under the secret that AOS has");
   }
 }
 
@@ -96,11 +84,7 @@ export function toArrival({ headers, body, secret }: WebhookRequest): WebhookArr
   };
 }
 
-function cutDown(whole: {
-  readonly delivery: string;
-  readonly event: string;
-  readonly payload: unknown;
-}): Delivery {
+function cutDown(whole: { readonly delivery: string; readonly event: string; readonly payload: unknown }): Delivery {
   const cut = Delivery.safeParse(whole);
   if (cut.success) return cut.data;
   const faults = cut.error.issues.map(({ path, message }) => ({
@@ -108,30 +92,19 @@ function cutDown(whole: {
     message,
   }));
   const first = faults[0];
-  throw new AosError(
-    "PAYLOAD_INVALID",
-    `the ${whole.event} webhook is invalid at ${first?.path}: ${first?.message}`,
-    {
-      details: { faults },
-    },
-  );
+  throw new AosError("PAYLOAD_INVALID", `the ${whole.event} webhook is invalid at ${first?.path}: ${first?.message}`, {
+    details: { faults },
+  });
 }
 
 function requireHeader(headers: WebhookRequest["headers"], name: string, pattern: RegExp): string {
   const value = headers[name.toLowerCase()];
-  if (value === undefined)
-    throw new AosError(
-      "USAGE",
-      `the header ${name} is missing; GitHub sends it with every webhook`,
-    );
+  if (value === undefined) throw new AosError("USAGE", `the header ${name} is missing; GitHub sends it with every webhook`);
   if (!pattern.test(value)) throw new AosError("USAGE", `the header ${name} is malformed`);
   return value;
 }
 
-function parse(
-  body: Uint8Array,
-  contentType = "application/json",
-): Readonly<Record<string, unknown>> {
+function parse(body: Uint8Array, contentType = "application/json"): Readonly<Record<string, unknown>> {
   const mediaType = contentType.split(";", 1)[0]?.trim().toLowerCase();
   let parsed: unknown;
   try {
@@ -144,8 +117,7 @@ function parse(
     });
   }
   const object = JsonObject.safeParse(parsed);
-  if (!object.success)
-    throw new AosError("BODY_INVALID", "the webhook's body is not a JSON object");
+  if (!object.success) throw new AosError("BODY_INVALID", "the webhook's body is not a JSON object");
   return object.data;
 }
 
@@ -153,17 +125,12 @@ function parse(
 function unwrap(text: string, mediaType: string | undefined): string {
   if (mediaType === "application/json") return text;
   if (mediaType !== "application/x-www-form-urlencoded") {
-    throw new AosError(
-      "CONTENT_TYPE_UNSUPPORTED",
-      "a GitHub webhook is application/json or application/x-www-form-urlencoded",
-    );
+    throw new AosError("CONTENT_TYPE_UNSUPPORTED", "a GitHub webhook is application/json or application/x-www-form-urlencoded");
   }
   return new URLSearchParams(text).get("payload") ?? "";
 }
 
 function keep(event: string, payload: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const names = [...BASE, ...(DETAILS.get(event) ?? [])].filter((name) =>
-    Object.hasOwn(payload, name),
-  );
+  const names = [...BASE, ...(DETAILS.get(event) ?? [])].filter((name) => Object.hasOwn(payload, name));
   return Object.fromEntries(names.map((name) => [name, payload[name]]));
 }

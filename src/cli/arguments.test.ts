@@ -18,16 +18,14 @@ test("an address is TYPE/ID, with a tenant in front where one is named", () => {
 test("a whole number outside its range is refused", () => {
   const read = readInteger("--priority", 0, 9);
   assert.equal(read("9"), 9);
-  for (const wrong of ["10", "-1", "1.5", "", "x"])
-    assert.throws(() => read(wrong), { code: "USAGE" });
+  for (const wrong of ["10", "-1", "1.5", "", "x"]) assert.throws(() => read(wrong), { code: "USAGE" });
 });
 
 test("a duration stays as it is written and has a length", () => {
   assert.equal(readDuration("1h30m"), "1h30m");
   assert.equal(durationMs("1h30m"), 5_400_000);
   assert.equal(durationMs("250ms"), 250);
-  for (const wrong of ["5", "5 m", "m", "-5m", ""])
-    assert.throws(() => readDuration(wrong), { code: "USAGE" });
+  for (const wrong of ["5", "5 m", "m", "-5m", ""]) assert.throws(() => readDuration(wrong), { code: "USAGE" });
 });
 
 test("a JSON argument is text, a file or stdin", async () => {
@@ -48,10 +46,7 @@ test("what is not JSON is refused with its position", async () => {
     code: "USAGE",
     message: 'DATA is not JSON: unexpected "a" at position 1',
   });
-  await assert.rejects(
-    readJson('{\n "a": 1,\n}', "DATA", noStdin),
-    /position 11 \(line 3, column 1\)/,
-  );
+  await assert.rejects(readJson('{\n "a": 1,\n}', "DATA", noStdin), /position 11 \(line 3, column 1\)/);
   await assert.rejects(readJson("[1", "DATA", noStdin), /it ends too early at position 2/);
   await assert.rejects(readJson("@/no/such/file.json", "DATA", noStdin), { code: "USAGE" });
 });

@@ -27,9 +27,7 @@ export function readInteger(what: string, min: number, max: number): (given: str
   return (given) => {
     const value = Number(given);
     if (!/^\d+$/.test(given) || value < min || value > max) {
-      throw usageError(
-        `${what} "${given.slice(0, 40)}" is not a whole number from ${min} to ${max}`,
-      );
+      throw usageError(`${what} "${given.slice(0, 40)}" is not a whole number from ${min} to ${max}`);
     }
     return value;
   };
@@ -53,22 +51,14 @@ export function durationMs(duration: string): number {
     d: 86_400_000,
     w: 604_800_000,
   };
-  return [...duration.matchAll(/(\d+)(ms|[wdhms])/g)].reduce(
-    (sum, [, digits, unit = ""]) => sum + Number(digits) * (units[unit] ?? 0),
-    0,
-  );
+  return [...duration.matchAll(/(\d+)(ms|[wdhms])/g)].reduce((sum, [, digits, unit = ""]) => sum + Number(digits) * (units[unit] ?? 0), 0);
 }
 
 /** Reads a JSON argument: the text itself, `@file`, or `-` for stdin; undefined where it was left out. */
-export async function readJson(
-  given: string | undefined,
-  what: string,
-  io: Pick<Io, "read">,
-): Promise<unknown> {
+export async function readJson(given: string | undefined, what: string, io: Pick<Io, "read">): Promise<unknown> {
   if (given === undefined) return undefined;
   if (given === "-") return parseJson(await io.read(), `${what} from stdin`);
-  if (given.startsWith("@"))
-    return parseJson(readText(given.slice(1)), `${what} in ${given.slice(1)}`);
+  if (given.startsWith("@")) return parseJson(readText(given.slice(1)), `${what} in ${given.slice(1)}`);
   return parseJson(given, what);
 }
 
@@ -76,9 +66,7 @@ function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (thrown) {
-    throw usageError(
-      `cannot read ${path}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-    );
+    throw usageError(`cannot read ${path}: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
   }
 }
 

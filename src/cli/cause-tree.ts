@@ -28,10 +28,7 @@ function parentOf({ cause }: TurnRecord, nodes: ReadonlyMap<string, Node>): Node
   if (cause.depth === 0) return undefined;
   return [...nodes.values()].findLast(({ records: [first] }) => {
     if (first === undefined || first.cause.chain !== cause.chain) return false;
-    const isSender =
-      cause.from === undefined ||
-      cause.from === first.agent ||
-      cause.from.endsWith(`/${first.agent}`);
+    const isSender = cause.from === undefined || cause.from === first.agent || cause.from.endsWith(`/${first.agent}`);
     return isSender && first.cause.depth === cause.depth - 1;
   });
 }
@@ -41,13 +38,10 @@ function draw(node: Node, lead: string, below: string): readonly string[] {
   if (first === undefined) return [];
   const { cause } = first;
   const isOne = node.records.length === 1;
-  const head =
-    `${lead}${cause.type}  ${short(cause.from) ?? cause.source} → ${first.agent}  ${isOne ? ending(first) : ""}`.trimEnd();
+  const head = `${lead}${cause.type}  ${short(cause.from) ?? cause.source} → ${first.agent}  ${isOne ? ending(first) : ""}`.trimEnd();
   const inner = node.children.length > 0 ? `${below}│  ` : `${below}   `;
   const attempts = isOne ? [] : node.records.map((record) => `${inner}${ending(record)}`);
-  const notes = node.records.flatMap((record) =>
-    [...noteOf(record)].map((note) => `${inner}${note}`),
-  );
+  const notes = node.records.flatMap((record) => [...noteOf(record)].map((note) => `${inner}${note}`));
   const children = node.children.flatMap((child, at) => {
     const isLast = at === node.children.length - 1;
     return draw(child, `${below}${isLast ? "└─ " : "├─ "}`, `${below}${isLast ? "   " : "│  "}`);
@@ -78,9 +72,10 @@ function* noteOf({ error, decisions, note }: TurnRecord): Generator<string> {
 }
 
 function describe(decision: unknown): string {
-  const { choice, because } = (
-    typeof decision === "object" && decision !== null ? decision : {}
-  ) as { readonly choice?: unknown; readonly because?: unknown };
+  const { choice, because } = (typeof decision === "object" && decision !== null ? decision : {}) as {
+    readonly choice?: unknown;
+    readonly because?: unknown;
+  };
   if (typeof choice !== "string") return JSON.stringify(decision) ?? "nothing";
   const why = Array.isArray(because) ? because.join("; ") : because;
   return typeof why === "string" && why !== "" ? `${choice}, because ${why}` : choice;

@@ -35,11 +35,7 @@ export async function connect(common: Common): Promise<AosClient> {
   const running = await findRunning(common);
   if (running !== undefined) return running;
   const dir = await dataFolder(common);
-  throw problemError(
-    "UNAVAILABLE",
-    503,
-    `no system runs in ${dir}; start it with \`aos up --dir ${dir}\`, or name one with --url`,
-  );
+  throw problemError("UNAVAILABLE", 503, `no system runs in ${dir}; start it with \`aos up --dir ${dir}\`, or name one with --url`);
 }
 
 /** The running system, or undefined where the data folder has none. */
@@ -50,10 +46,7 @@ export async function findRunning(common: Common): Promise<AosClient | undefined
   const address = url ?? run?.url;
   if (address === undefined) return undefined;
   // The token opens one system only: it is never sent to another address.
-  const token =
-    dir !== undefined && run !== undefined && sameOrigin(run.url, address)
-      ? readOperatorToken(dir)
-      : undefined;
+  const token = dir !== undefined && run !== undefined && sameOrigin(run.url, address) ? readOperatorToken(dir) : undefined;
   return new AosClient({ url: address, tenant, key: apiKey ?? token ?? common.environmentKey });
 }
 
@@ -63,17 +56,10 @@ export async function findRunning(common: Common): Promise<AosClient | undefined
  */
 export async function read<T>(common: Common, use: (reader: Reader) => Promise<T>): Promise<T> {
   const running = await findRunning(common);
-  if (running !== undefined && (common.url !== undefined || (await running.isUp())))
-    return use(running);
+  if (running !== undefined && (common.url !== undefined || (await running.isUp()))) return use(running);
   const dir = await dataFolder(common);
-  if (!isDataFolder(dir))
-    throw notFound(
-      `there is no data folder ${dir}; \`aos up --dir ${dir}\` makes it, --dir names another`,
-    );
-  const [{ openStopped }, { stoppedReader }] = await Promise.all([
-    import("../system/index.ts"),
-    import("./stopped-reader.ts"),
-  ]);
+  if (!isDataFolder(dir)) throw notFound(`there is no data folder ${dir}; \`aos up --dir ${dir}\` makes it, --dir names another`);
+  const [{ openStopped }, { stoppedReader }] = await Promise.all([import("../system/index.ts"), import("./stopped-reader.ts")]);
   const stopped = await openStopped(dir);
   try {
     return await use(stoppedReader(stopped.api, common.tenant));
@@ -83,7 +69,5 @@ export async function read<T>(common: Common, use: (reader: Reader) => Promise<T
 }
 
 function sameOrigin(left: string, right: string): boolean {
-  return (
-    URL.canParse(left) && URL.canParse(right) && new URL(left).origin === new URL(right).origin
-  );
+  return URL.canParse(left) && URL.canParse(right) && new URL(left).origin === new URL(right).origin;
 }

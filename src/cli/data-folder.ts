@@ -12,8 +12,7 @@ export interface RunFile {
 export function readRunFile(dir: string): RunFile | undefined {
   try {
     const run: Partial<RunFile> = JSON.parse(readFileSync(join(dir, "run.json"), "utf8"));
-    if (typeof run.url !== "string" || typeof run.pid !== "number" || !isAlive(run.pid))
-      return undefined;
+    if (typeof run.url !== "string" || typeof run.pid !== "number" || !isAlive(run.pid)) return undefined;
     return { url: run.url, pid: run.pid, startedAt: run.startedAt ?? "" };
   } catch {
     return undefined;

@@ -5,10 +5,7 @@ import { problemOf, sentence } from "./failure.ts";
 
 test("a problem is one line that says what to do", () => {
   const { problem } = problemError("AGENT_NOT_FOUND", 404, "there is no agent cfo/x");
-  assert.equal(
-    sentence(problem),
-    "aos: there is no agent cfo/x; `aos ps` lists the agents, `aos register` makes one",
-  );
+  assert.equal(sentence(problem), "aos: there is no agent cfo/x; `aos ps` lists the agents, `aos register` makes one");
   const many = problemError("CONFIG_INVALID", 422, "a is wrong\n  b is wrong").problem;
   assert.equal(sentence(many), "aos: a is wrong; b is wrong");
 });

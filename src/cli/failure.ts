@@ -48,9 +48,7 @@ function adviceOn({ code, retryAfter, detail }: Problem): string | undefined {
     case "UNAUTHENTICATED":
       return "pass --api-key, set AOS_KEY, or name the data folder with --dir";
     case "UNAVAILABLE":
-      return detail.includes("aos up")
-        ? undefined
-        : "is it running? `aos doctor` looks, `aos up` starts it";
+      return detail.includes("aos up") ? undefined : "is it running? `aos doctor` looks, `aos up` starts it";
     case "MAILBOX_FULL":
     case "RATE_LIMITED":
     case "QUEUE_FULL":
@@ -63,9 +61,7 @@ function adviceOn({ code, retryAfter, detail }: Problem): string | undefined {
     case "IDEMPOTENCY_CONFLICT":
       return "use another --key for another payload";
     case "USAGE":
-      return detail.includes("--help")
-        ? undefined
-        : "`aos --help` shows the commands, `aos COMMAND --help` one of them";
+      return detail.includes("--help") ? undefined : "`aos --help` shows the commands, `aos COMMAND --help` one of them";
     default:
       return undefined;
   }

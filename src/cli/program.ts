@@ -17,22 +17,10 @@ export function createProgram(io: Io): Command {
     .usage("COMMAND [options]")
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
-    .addOption(
-      new Option(
-        "--dir <folder>",
-        "the system of this data folder (default: .aos, or as configured)",
-      ).env("AOS_DIR"),
-    )
+    .addOption(new Option("--dir <folder>", "the system of this data folder (default: .aos, or as configured)").env("AOS_DIR"))
     .addOption(new Option("--url <url>", "the system at this address").env("AOS_URL"))
-    .addOption(
-      new Option(
-        "--api-key <key>",
-        "the credential (else AOS_KEY or AOS_API_KEY, or the data folder's own)",
-      ),
-    )
-    .addOption(
-      new Option("--tenant <name>", "act in this tenant; for fleet operators").env("AOS_TENANT"),
-    )
+    .addOption(new Option("--api-key <key>", "the credential (else AOS_KEY or AOS_API_KEY, or the data folder's own)"))
+    .addOption(new Option("--tenant <name>", "act in this tenant; for fleet operators").env("AOS_TENANT"))
     .addOption(new Option("--environment-key <key>").env("AOS_KEY").hideHelp())
     .addOption(new Option("--server-key <key>").env("AOS_API_KEY").hideHelp())
     .option("--json", "print JSON; errors are one problem object on stderr")
@@ -49,25 +37,17 @@ export function createProgram(io: Io): Command {
 }
 
 /** Adds the commands: those of the groups to load in full, all others by name only, which keeps a start fast. */
-export async function addCommands(
-  program: Command,
-  io: Io,
-  mustLoad: (verb: string) => boolean,
-): Promise<void> {
+export async function addCommands(program: Command, io: Io, mustLoad: (verb: string) => boolean): Promise<void> {
   for (const { verbs, load } of GROUPS) {
     const names = Object.keys(verbs);
     if (names.some(mustLoad)) (await load())(program, io);
-    else
-      for (const [name, summary] of Object.entries(verbs))
-        program.command(name).description(summary);
+    else for (const [name, summary] of Object.entries(verbs)) program.command(name).description(summary);
   }
 }
 
 /** The common options as a command sees them. */
 export function commonOf(command: Command): Common {
-  const { serverKey, environmentKey, ...common } = command.optsWithGlobals<
-    Common & { readonly serverKey?: string }
-  >();
+  const { serverKey, environmentKey, ...common } = command.optsWithGlobals<Common & { readonly serverKey?: string }>();
   return { ...common, environmentKey: environmentKey ?? serverKey };
 }
 

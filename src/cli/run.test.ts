@@ -7,9 +7,7 @@ import type { Io } from "./io.ts";
 import { run } from "./run.ts";
 
 /** Runs a command and gathers what it writes. */
-async function aos(
-  ...args: string[]
-): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+async function aos(...args: string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
   const out: string[] = [];
   const err: string[] = [];
   const io: Io = {
@@ -29,8 +27,7 @@ test("without arguments it prints help and ends well", async () => {
   const { code, out, err } = await aos();
   assert.equal(code, 0);
   assert.equal(err, "");
-  for (const verb of GROUPS.flatMap(({ verbs }) => Object.keys(verbs)))
-    assert.match(out, new RegExp(`^ {2}${verb} `, "m"));
+  for (const verb of GROUPS.flatMap(({ verbs }) => Object.keys(verbs))) assert.match(out, new RegExp(`^ {2}${verb} `, "m"));
   assert.match(out, /Exit codes/);
 });
 
@@ -109,8 +106,7 @@ test("every command has help", async () => {
 
 test("the completion scripts are valid and know commands, their verbs and options", async () => {
   const { out } = await aos("completion", "bash");
-  for (const word of ["register", "redrive", "--after", "--state"])
-    assert.match(out, new RegExp(word));
+  for (const word of ["register", "redrive", "--after", "--state"]) assert.match(out, new RegExp(word));
   const { status, stderr } = spawnSync("bash", ["-n"], { input: out, encoding: "utf8" });
   assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
   assert.match((await aos("completion", "zsh")).out, /^#compdef aos/);

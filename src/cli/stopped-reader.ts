@@ -9,8 +9,7 @@ type StoppedApi = Awaited<ReturnType<typeof openStopped>>["api"];
 
 /** Reads a stopped data folder in the shapes that a running system gives. */
 export function stoppedReader(api: StoppedApi, tenant: string | undefined): Reader {
-  const full = (address: string): string =>
-    tenant === undefined || address.split("/").length === 3 ? address : `${tenant}/${address}`;
+  const full = (address: string): string => (tenant === undefined || address.split("/").length === 3 ? address : `${tenant}/${address}`);
   return {
     agents: async (filter) => {
       const { type, state, cursor, limit } = filter ?? {};
@@ -53,14 +52,7 @@ function letterRow(info: DeadLetterInfo): DeadLetter {
   return { ...info, at: rfc3339(info.at) };
 }
 
-const STATES = [
-  "running",
-  "sleeping",
-  "paused",
-  "quarantined",
-  "terminated",
-  "code-missing",
-] as const;
+const STATES = ["running", "sleeping", "paused", "quarantined", "terminated", "code-missing"] as const;
 
 function stateOf(given: string | undefined): (typeof STATES)[number] | undefined {
   const state = STATES.find((known) => known === given);

@@ -1,14 +1,8 @@
 /** A column: its head, and what a row shows there. */
-export type Column<Row> = readonly [
-  head: string,
-  cell: (row: Row) => string | number | undefined | null,
-];
+export type Column<Row> = readonly [head: string, cell: (row: Row) => string | number | undefined | null];
 
 /** Lays rows out in aligned columns, two spaces apart; what is absent shows as `-`. */
-export function table<Row>(
-  rows: readonly Row[],
-  columns: readonly Column<Row>[],
-): readonly string[] {
+export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): readonly string[] {
   const cells = rows.map((row) => columns.map(([, cell]) => clean(cell(row))));
   const lines = [columns.map(([head]) => head), ...cells];
   const widths = columns.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));

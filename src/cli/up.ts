@@ -29,12 +29,7 @@ export function addUp(program: Command, io: Io): void {
   program
     .command("up")
     .description("Start a system and serve it until it is told to stop.")
-    .option(
-      "--agents <file>",
-      "an agents file or package; repeatable",
-      (file: string, files: readonly string[]) => [...files, file],
-      [],
-    )
+    .option("--agents <file>", "an agents file or package; repeatable", (file: string, files: readonly string[]) => [...files, file], [])
     .option("--port <port>", "the port; 0 takes any that is free", readInteger("--port", 0, 65_535))
     .option("--host <address>", "the address to listen on (default: 127.0.0.1)")
     .option("--store <store>", "sqlite, memory or a postgres:// URL")
@@ -111,9 +106,7 @@ export function greeting(
     `AOS runs at ${ready.url}`,
     `  data    ${ready.dir}`,
     `  agents  ${agents.length === 0 ? "none yet; `aos register TYPE ID` makes one" : named(agents)}`,
-    ...(ready.apiKey === undefined
-      ? []
-      : [`  key     ${ready.apiKey}`, "          shown this once: keep it"]),
+    ...(ready.apiKey === undefined ? [] : [`  key     ${ready.apiKey}`, "          shown this once: keep it"]),
     `Stop it with Ctrl-C or \`kill ${ready.pid}\`.`,
   ];
 }
@@ -141,10 +134,6 @@ function stopSignal(): Promise<void> {
 function nameOwner(thrown: unknown, dir: string): unknown {
   const problem = problemOf(thrown);
   const pid = readRunFile(dir)?.pid;
-  if (problem.code !== "DATA_LOCKED" || pid === undefined || problem.detail.includes(String(pid)))
-    return thrown;
-  return new ProblemError(
-    { ...problem, detail: `${problem.detail} (it belongs to process ${pid})` },
-    { cause: thrown },
-  );
+  if (problem.code !== "DATA_LOCKED" || pid === undefined || problem.detail.includes(String(pid))) return thrown;
+  return new ProblemError({ ...problem, detail: `${problem.detail} (it belongs to process ${pid})` }, { cause: thrown });
 }

@@ -41,28 +41,14 @@ async function listening(
   };
 }
 
-function json(
-  response: ServerResponse,
-  status: number,
-  value: unknown,
-  headers: Record<string, string> = {},
-): void {
-  response
-    .writeHead(status, { "content-type": "application/json", ...headers })
-    .end(JSON.stringify(value));
+function json(response: ServerResponse, status: number, value: unknown, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(value));
 }
 
 test("an event goes out as a CloudEvent with credential, tenant and key", async () => {
-  await using server = await listening((_, response) =>
-    json(response, 202, { id: "e1", seq: 4, duplicate: false }),
-  );
+  await using server = await listening((_, response) => json(response, 202, { id: "e1", seq: 4, duplicate: false }));
   const client = new AosClient({ url: `${server.url}/`, key: "secret", tenant: "acme" });
-  const ack = await client.send(
-    "cfo/main",
-    "invoice.received",
-    { amount: 4 },
-    { key: "k", source: "bank", priority: 7, in: "5m" },
-  );
+  const ack = await client.send("cfo/main", "invoice.received", { amount: 4 }, { key: "k", source: "bank", priority: 7, in: "5m" });
   assert.deepEqual(ack, { id: "e1", seq: 4, duplicate: false });
   const [seen] = server.seen;
   assert.equal(seen?.method, "POST");
@@ -94,9 +80,7 @@ test("a problem document becomes an error with its code, faults and wait", async
     retryable: true,
     depth: 9,
   };
-  await using server = await listening((_, response) =>
-    json(response, 429, problem, { "retry-after": "3" }),
-  );
+  await using server = await listening((_, response) => json(response, 429, problem, { "retry-after": "3" }));
   await assert.rejects(new AosClient({ url: server.url }).wake("cfo/main"), {
     code: "MAILBOX_FULL",
     message: "the mailbox is full",
@@ -143,8 +127,7 @@ test("a stream goes on after the last row when its connection breaks, without a 
   await using server = await listening(({ headers }, response) => {
     const after = Number(headers["last-event-id"] ?? 0);
     response.writeHead(200, { "content-type": "text/event-stream" });
-    for (const row of rows.slice(after, after + 2))
-      response.write(`id: ${row.seq}\nevent: turn\ndata: ${JSON.stringify(row)}\n\n`);
+    for (const row of rows.slice(after, after + 2)) response.write(`id: ${row.seq}\nevent: turn\ndata: ${JSON.stringify(row)}\n\n`);
     // Half a message, then the connection is gone.
     response.write("id: 99\ndata: {", () => response.destroy());
   });
@@ -188,9 +171,7 @@ test("an emitted event is acknowledged by each agent, or refused as a whole", as
     detail: "nobody accepts it",
   };
   await using server = await listening(({ body }, response) =>
-    json(response, 207, [
-      body?.["type"] === "known" ? { status: 202, routed } : { status: 422, error },
-    ]),
+    json(response, 207, [body?.["type"] === "known" ? { status: 202, routed } : { status: 422, error }]),
   );
   const client = new AosClient({ url: server.url });
   assert.deepEqual(await client.emit("known", {}), routed);

@@ -66,10 +66,7 @@ export class AosClient {
   }
 
   /** Registers an agent, once and for ever: where it exists nothing changes. */
-  register(
-    address: string,
-    config?: unknown,
-  ): Promise<{ readonly address: string; readonly created: boolean }> {
+  register(address: string, config?: unknown): Promise<{ readonly address: string; readonly created: boolean }> {
     return this.#transport.json({
       method: "PUT",
       ...at(address),
@@ -97,11 +94,7 @@ export class AosClient {
    * Sends an event to every agent whose contract accepts it; one acknowledgement per agent.
    * @throws ProblemError where the system refused the event.
    */
-  async emit(
-    type: string,
-    data: unknown,
-    options: SendOptions = {},
-  ): Promise<readonly RoutedAck[]> {
+  async emit(type: string, data: unknown, options: SendOptions = {}): Promise<readonly RoutedAck[]> {
     const [answer] = await this.#transport.json<readonly EventAnswer[]>({
       method: "POST",
       path: "/api/events",
@@ -145,18 +138,14 @@ export class AosClient {
       headers: { "idempotency-key": options.key },
       timeoutMs: 0,
     });
-    const answer = await this.#transport.read<{ readonly id: string; readonly output?: unknown }>(
-      response,
-    );
+    const answer = await this.#transport.read<{ readonly id: string; readonly output?: unknown }>(response);
     return { id: answer.id, isPending: response.status === 202, output: answer.output };
   }
 
   /** The reply of a command; undefined while there is none. */
   async reply(id: string): Promise<{ readonly output: unknown } | undefined> {
     const response = await this.#transport.send({ path: `/api/replies/${encodeURIComponent(id)}` });
-    return response.status === 202
-      ? undefined
-      : this.#transport.read<{ readonly output: unknown }>(response);
+    return response.status === 202 ? undefined : this.#transport.read<{ readonly output: unknown }>(response);
   }
 
   /** Asks a query of the last committed state. */
@@ -193,11 +182,7 @@ export class AosClient {
   }
 
   /** Moves all agents of a choice. */
-  moveAll(
-    choice: AgentChoice,
-    move: AgentMove,
-    reason?: string,
-  ): Promise<{ readonly moved: number; readonly refused: number }> {
+  moveAll(choice: AgentChoice, move: AgentMove, reason?: string): Promise<{ readonly moved: number; readonly refused: number }> {
     return this.#transport.json({
       method: "POST",
       path: `/api/agents:${move}`,
@@ -380,11 +365,7 @@ interface EventAnswer {
 
 const CLOUD_EVENT = "application/cloudevents+json";
 
-function cloudEvent(
-  type: string,
-  data: unknown,
-  options: SendOptions,
-): Readonly<Record<string, unknown>> {
+function cloudEvent(type: string, data: unknown, options: SendOptions): Readonly<Record<string, unknown>> {
   return {
     specversion: "1.0",
     id: crypto.randomUUID(),

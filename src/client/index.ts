@@ -4,13 +4,7 @@
  * never tries again on its own, but for a stream that goes on where it broke.
  */
 export { AosClient, type FollowOptions, type SendOptions } from "./client.ts";
-export {
-  faultsOf,
-  type Problem,
-  problemError,
-  ProblemError,
-  type ProblemFault,
-} from "./problem.ts";
+export { faultsOf, type Problem, problemError, ProblemError, type ProblemFault } from "./problem.ts";
 export type { ClientOptions } from "./transport.ts";
 export type {
   Ack,

@@ -60,11 +60,7 @@ export class Transport {
   /** Reads the JSON of a response; undefined where it has none. */
   async read<T>(response: Response): Promise<T> {
     if (Number(response.headers.get("content-length") ?? 0) > ANSWER_BYTES_MAX) {
-      throw problemError(
-        "LIMIT_EXCEEDED",
-        422,
-        `the answer of ${this.url} is too large; ask for less`,
-      );
+      throw problemError("LIMIT_EXCEEDED", 422, `the answer of ${this.url} is too large; ask for less`);
     }
     try {
       const text = await response.text();
@@ -129,7 +125,6 @@ export class Transport {
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return "";
   const below = cause.cause;
-  if (below instanceof Error && "code" in below && typeof below.code === "string")
-    return below.code;
+  if (below instanceof Error && "code" in below && typeof below.code === "string") return below.code;
   return below instanceof Error ? below.message : cause.message;
 }

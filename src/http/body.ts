@@ -9,17 +9,10 @@ const EMPTY = Buffer.alloc(0);
  * Reads a whole body within its limits; one that says it is too large is refused before it is read.
  * @throws AosError BODY_TOO_LARGE, REQUEST_TIMEOUT, BODY_INVALID where the peer broke off.
  */
-export function readBody(
-  request: IncomingMessage,
-  response: ServerResponse,
-  bytesMax: number,
-  timeoutMs: number,
-): Promise<Buffer> {
+export function readBody(request: IncomingMessage, response: ServerResponse, bytesMax: number, timeoutMs: number): Promise<Buffer> {
   const length = request.headers["content-length"];
-  if (length === undefined ? request.headers["transfer-encoding"] === undefined : length === "0")
-    return Promise.resolve(EMPTY);
-  if (length !== undefined && Number(length) > bytesMax)
-    return Promise.reject(tooLarge(request, bytesMax));
+  if (length === undefined ? request.headers["transfer-encoding"] === undefined : length === "0") return Promise.resolve(EMPTY);
+  if (length !== undefined && Number(length) > bytesMax) return Promise.reject(tooLarge(request, bytesMax));
   if (request.headers.expect !== undefined) response.writeContinue();
   return new Promise((resolve, reject) => {
     let first: Buffer | undefined;
@@ -49,9 +42,7 @@ export function readBody(
       clearTimeout(timer);
       resolve(chunks === undefined ? (first ?? EMPTY) : Buffer.concat(chunks, size));
     });
-    request.once("error", () =>
-      fail(new AosError("BODY_INVALID", "the connection broke off before the body had arrived")),
-    );
+    request.once("error", () => fail(new AosError("BODY_INVALID", "the connection broke off before the body had arrived")));
   });
 }
 

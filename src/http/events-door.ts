@@ -47,47 +47,29 @@ export class EventsDoor {
   }
 
   /** `POST /api/agents/{type}/{id}/events`: answers 202 once the event is durable. */
-  async one(
-    request: IncomingMessage,
-    response: ServerResponse,
-    type: string,
-    id: string,
-  ): Promise<void> {
+  async one(request: IncomingMessage, response: ServerResponse, type: string, id: string): Promise<void> {
     const { api, auth, clock } = this.#system;
     const admitted = admit(auth, request, "send");
     const caller = admitted instanceof Promise ? await admitted : admitted;
     const mediaType = contentType(request);
-    if (mediaType === BATCH)
-      throw unsupported(
-        mediaType,
-        `${STRUCTURED}, or JSON with ce- headers; batches go to /api/events`,
-      );
+    if (mediaType === BATCH) throw unsupported(mediaType, `${STRUCTURED}, or JSON with ce- headers; batches go to /api/events`);
     const key = idempotencyKey(request);
     const target = formatAddress(type, id, caller.tenant);
     const body = await readBody(request, response, this.#limits.bodyBytes, this.#limits.bodyMs);
     const event = readOne(request, mediaType, body, clock.now());
     if (event.target !== undefined && addressFor(caller, event.target) !== target) {
-      throw new AosError(
-        "PAYLOAD_INVALID",
-        "the event is invalid at /aostarget: it names another agent than the path",
-        {
-          details: {
-            faults: [{ path: "/aostarget", message: "names another agent than the path" }],
-          },
+      throw new AosError("PAYLOAD_INVALID", "the event is invalid at /aostarget: it names another agent than the path", {
+        details: {
+          faults: [{ path: "/aostarget", message: "names another agent than the path" }],
         },
-      );
+      });
     }
     const arrival = toArrival(event, caller.principal.id, key) as Arrival & { target: string };
     arrival.target = target;
     const ack = await api.accept(arrival);
     // Ids are ASCII, so that the text's length is its bytes.
     const answer = `{"id":"${ack.id}","seq":${ack.seq},"duplicate":${ack.duplicate}}`;
-    response.writeHead(202, [
-      "content-type",
-      "application/json",
-      "content-length",
-      String(answer.length),
-    ]);
+    response.writeHead(202, ["content-type", "application/json", "content-length", String(answer.length)]);
     response.end(answer);
   }
 
@@ -98,44 +80,27 @@ export class EventsDoor {
     const mediaType = contentType(request);
     const key = idempotencyKey(request);
     const isBatch = mediaType === BATCH;
-    const body = await readBody(
-      request,
-      response,
-      isBatch ? this.#limits.batchBytes : this.#limits.bodyBytes,
-      this.#limits.bodyMs,
-    );
+    const body = await readBody(request, response, isBatch ? this.#limits.batchBytes : this.#limits.bodyBytes, this.#limits.bodyMs);
     const now = this.#system.clock.now();
     const entries = isBatch
       ? await Promise.all(
           this.#batch(body).map((value, at) =>
-            this.#entry(
-              () => readEvent(value, now),
-              caller,
-              key === undefined ? undefined : `${key}#${at}`,
-            ),
+            this.#entry(() => readEvent(value, now), caller, key === undefined ? undefined : `${key}#${at}`),
           ),
         )
       : [await this.#send(readOne(request, mediaType, body, now), caller, key)];
     const answer = Buffer.from(JSON.stringify(entries));
-    response.writeHead(207, [
-      "content-type",
-      "application/json",
-      "content-length",
-      String(answer.length),
-    ]);
+    response.writeHead(207, ["content-type", "application/json", "content-length", String(answer.length)]);
     response.end(answer);
   }
 
   #batch(body: Buffer): readonly unknown[] {
     const values = parseJson(body, "the batch");
-    if (!Array.isArray(values))
-      throw new AosError("BODY_INVALID", "a batch must be a JSON array of events");
+    if (!Array.isArray(values)) throw new AosError("BODY_INVALID", "a batch must be a JSON array of events");
     if (values.length > this.#limits.batchEvents) {
-      throw new AosError(
-        "LIMIT_EXCEEDED",
-        `a batch has at most ${this.#limits.batchEvents} events, not ${values.length}`,
-        { details: { limit: this.#limits.batchEvents } },
-      );
+      throw new AosError("LIMIT_EXCEEDED", `a batch has at most ${this.#limits.batchEvents} events, not ${values.length}`, {
+        details: { limit: this.#limits.batchEvents },
+      });
     }
     return values;
   }
@@ -163,11 +128,9 @@ export class EventsDoor {
     const routed = await this.#system.api.route(caller.tenant, arrival);
     const [first] = routed;
     if (first === undefined)
-      throw new AosError(
-        "EVENT_NOT_ACCEPTED",
-        `no agent accepts ${event.type.slice(0, 100)}; nothing was stored`,
-        { details: { event: event.type.slice(0, 100) } },
-      );
+      throw new AosError("EVENT_NOT_ACCEPTED", `no agent accepts ${event.type.slice(0, 100)}; nothing was stored`, {
+        details: { event: event.type.slice(0, 100) },
+      });
     return {
       status: 202,
       id: first.id,
@@ -183,14 +146,8 @@ export class EventsDoor {
  * Reads the one event of a request, in structured or binary mode.
  * @throws AosError CONTENT_TYPE_UNSUPPORTED, BODY_INVALID, PAYLOAD_INVALID.
  */
-export function readOne(
-  request: IncomingMessage,
-  mediaType: string,
-  body: Buffer,
-  now: number,
-): EventFacts {
-  if (mediaType !== STRUCTURED && isBinary(request))
-    return readBinaryEvent(request.headers, body, now);
+export function readOne(request: IncomingMessage, mediaType: string, body: Buffer, now: number): EventFacts {
+  if (mediaType !== STRUCTURED && isBinary(request)) return readBinaryEvent(request.headers, body, now);
   return readEvent(parseJson(body, "the event"), now);
 }
 
@@ -201,11 +158,7 @@ export function isCloudEvent(request: IncomingMessage, mediaType: string): boole
 
 /** Any of the required attributes tells the mode, so that those that are missing are named. */
 function isBinary({ headers }: IncomingMessage): boolean {
-  return (
-    headers["ce-specversion"] !== undefined ||
-    headers["ce-type"] !== undefined ||
-    headers["ce-id"] !== undefined
-  );
+  return headers["ce-specversion"] !== undefined || headers["ce-type"] !== undefined || headers["ce-id"] !== undefined;
 }
 
 /**
@@ -222,8 +175,7 @@ export function idempotencyKey(request: IncomingMessage): string | undefined {
 function contentType(request: IncomingMessage): string {
   const mediaType = mediaTypeOf(request.headers["content-type"]);
   // The two that senders use most are told by their first look.
-  if (mediaType === STRUCTURED || mediaType === "application/json" || isJsonType(mediaType))
-    return mediaType;
+  if (mediaType === STRUCTURED || mediaType === "application/json" || isJsonType(mediaType)) return mediaType;
   // In binary mode an event without data has no content type.
   if (mediaType === "" && isBinary(request)) return mediaType;
   throw unsupported(mediaType, `${STRUCTURED}, ${BATCH}, or JSON with ce- headers`);

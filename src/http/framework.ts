@@ -41,9 +41,7 @@ export function serveRoutes(
     const allow = methodsAt(routes, c.req.path);
     return fail(
       c,
-      allow.length === 0
-        ? new AosError("NOT_FOUND", `there is nothing at ${c.req.path.slice(0, 200)}`)
-        : notAllowed(c.req.method, allow),
+      allow.length === 0 ? new AosError("NOT_FOUND", `there is nothing at ${c.req.path.slice(0, 200)}`) : notAllowed(c.req.method, allow),
       context,
     );
   });
@@ -53,11 +51,9 @@ export function serveRoutes(
 
 /** @throws AosError METHOD_NOT_ALLOWED where a path is in the table under other methods. */
 function notAllowed(method: string, allow: readonly string[]): AosError {
-  return new AosError(
-    "METHOD_NOT_ALLOWED",
-    `${method} is not possible here; ${allow.join(", ")} is`,
-    { details: { allow: allow.join(", ") } },
-  );
+  return new AosError("METHOD_NOT_ALLOWED", `${method} is not possible here; ${allow.join(", ")} is`, {
+    details: { allow: allow.join(", ") },
+  });
 }
 
 async function readCall(
@@ -67,16 +63,11 @@ async function readCall(
   context: RouteContext,
 ): Promise<Call<never, never>> {
   const { incoming: request, outgoing: response } = c.env;
-  const caller =
-    row.scope === undefined ? NOBODY : await admit(context.system.auth, request, row.scope);
+  const caller = row.scope === undefined ? NOBODY : await admit(context.system.auth, request, row.scope);
   const query =
     row.query === undefined
       ? undefined
-      : await validate(
-          row.query,
-          Object.fromEntries(new URL(c.req.url).searchParams),
-          "the query of the address",
-        );
+      : await validate(row.query, Object.fromEntries(new URL(c.req.url).searchParams), "the query of the address");
   const body = row.body === undefined ? undefined : await readJson(row, request, response, context);
   return {
     ...context,
@@ -89,21 +80,12 @@ async function readCall(
   };
 }
 
-async function readJson(
-  row: Route,
-  request: IncomingMessage,
-  response: ServerResponse,
-  { limits }: RouteContext,
-): Promise<unknown> {
+async function readJson(row: Route, request: IncomingMessage, response: ServerResponse, { limits }: RouteContext): Promise<unknown> {
   const mediaType = mediaTypeOf(request.headers["content-type"]);
   const bytes = await readBody(request, response, limits.bodyBytes, limits.bodyMs);
-  if (bytes.length === 0 && row.isBodyOptional === true)
-    return validate(row.body ?? never(), {}, "the body");
+  if (bytes.length === 0 && row.isBodyOptional === true) return validate(row.body ?? never(), {}, "the body");
   if (mediaType !== "" && !isJsonType(mediaType)) {
-    throw new AosError(
-      "CONTENT_TYPE_UNSUPPORTED",
-      `content type ${mediaType.slice(0, 80)} is not supported; send application/json`,
-    );
+    throw new AosError("CONTENT_TYPE_UNSUPPORTED", `content type ${mediaType.slice(0, 80)} is not supported; send application/json`);
   }
   return validate(row.body ?? never(), parseJson(bytes, "the body"), "the body");
 }
@@ -153,14 +135,10 @@ function readParams(
   const params: Record<string, string> = c.req.param();
   if (verb === undefined) {
     const last = params[/\{(\w+)\}$/.exec(path)?.[1] ?? ""] ?? "";
-    return last.includes(":") && verbs.has(last.slice(last.lastIndexOf(":") + 1))
-      ? undefined
-      : params;
+    return last.includes(":") && verbs.has(last.slice(last.lastIndexOf(":") + 1)) ? undefined : params;
   }
   const last = params[verb.name] ?? "";
-  return last.endsWith(`:${verb.verb}`)
-    ? { ...params, [verb.name]: last.slice(0, -verb.verb.length - 1) }
-    : undefined;
+  return last.endsWith(`:${verb.verb}`) ? { ...params, [verb.name]: last.slice(0, -verb.verb.length - 1) } : undefined;
 }
 
 function methodsAt(routes: readonly Route[], path: string): readonly string[] {
@@ -169,8 +147,6 @@ function methodsAt(routes: readonly Route[], path: string): readonly string[] {
 }
 
 function patternOf(path: string): RegExp {
-  const literal = path
-    .split(/\{\w+\}/)
-    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
+  const literal = path.split(/\{\w+\}/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
   return new RegExp(`^${literal.join("[^/:]+")}$`);
 }

@@ -16,28 +16,17 @@ export interface Caller {
  * Tells who calls and checks that they may.
  * @throws AosError UNAUTHENTICATED, FORBIDDEN.
  */
-export function admit(
-  auth: HttpAuthenticator,
-  request: IncomingMessage,
-  scope: HttpScope,
-): Caller | Promise<Caller> {
+export function admit(auth: HttpAuthenticator, request: IncomingMessage, scope: HttpScope): Caller | Promise<Caller> {
   const principal = auth.authenticate(request.headers.authorization);
-  return principal instanceof Promise
-    ? principal.then((late) => allow(late, request, scope))
-    : allow(principal, request, scope);
+  return principal instanceof Promise ? principal.then((late) => allow(late, request, scope)) : allow(principal, request, scope);
 }
 
 function allow(principal: HttpPrincipal, request: IncomingMessage, scope: HttpScope): Caller {
   if (!principal.scopes.includes(scope) && !principal.scopes.includes("admin")) {
-    throw new AosError(
-      "FORBIDDEN",
-      `this needs the scope ${scope}, which the credential does not have`,
-      { details: { scope } },
-    );
+    throw new AosError("FORBIDDEN", `this needs the scope ${scope}, which the credential does not have`, { details: { scope } });
   }
   const named = request.headers["aos-tenant"];
-  if (named === undefined || named === principal.tenant)
-    return { principal, tenant: principal.tenant };
+  if (named === undefined || named === principal.tenant) return { principal, tenant: principal.tenant };
   if (!principal.isFleet || typeof named !== "string") {
     throw new AosError("FORBIDDEN", "only a fleet operator may name another tenant");
   }
@@ -68,8 +57,7 @@ export function maySee(caller: Caller, address: string): boolean {
   return caller.principal.isFleet || parseAddress(address).tenant === caller.tenant;
 }
 
-const HOST_NAME =
-  /^(?:localhost|[a-z0-9-]+\.localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d{1,5})?$/i;
+const HOST_NAME = /^(?:localhost|[a-z0-9-]+\.localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d{1,5})?$/i;
 const KNOWN_MAX = 64;
 
 /** Whether an address is of this machine alone. */
@@ -94,10 +82,7 @@ export class HostGuard {
     const host = request.headers.host ?? "";
     if (!this.#isOn || this.#known.has(host)) return;
     if (!HOST_NAME.test(host))
-      throw new AosError(
-        "FORBIDDEN",
-        "this server answers to the names of this machine only; the Host header names another",
-      );
+      throw new AosError("FORBIDDEN", "this server answers to the names of this machine only; the Host header names another");
     if (this.#known.size < KNOWN_MAX) this.#known.add(host);
   }
 }

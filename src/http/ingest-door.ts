@@ -8,12 +8,7 @@ import type { LongConnections } from "./long-connections.ts";
 import type { HttpLimits } from "./limits.ts";
 import type { HttpLog, HttpSystem } from "./system.ts";
 
-const TYPES = [
-  "application/x-ndjson",
-  "application/ndjson",
-  "application/jsonl",
-  "application/json-lines",
-];
+const TYPES = ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines"];
 
 /** `POST /api/ingest`: lines of JSON in, lines of acknowledgements out, both at once on one connection. */
 export class IngestDoor {
@@ -33,8 +28,7 @@ export class IngestDoor {
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const caller = await admit(this.#system.auth, request, "send");
     const mediaType = mediaTypeOf(request.headers["content-type"]);
-    if (!TYPES.includes(mediaType))
-      throw new AosError("CONTENT_TYPE_UNSUPPORTED", `this takes ${TYPES[0]}, one event a line`);
+    if (!TYPES.includes(mediaType)) throw new AosError("CONTENT_TYPE_UNSUPPORTED", `this takes ${TYPES[0]}, one event a line`);
     const stop = Promise.withResolvers<void>();
     const release = this.#connections.add(() => stop.resolve());
     try {
@@ -45,12 +39,7 @@ export class IngestDoor {
         "x-accel-buffering": "no",
       });
       response.flushHeaders();
-      await this.#run(
-        request,
-        response,
-        stop,
-        (peer) => new Ingest(this.#system, caller, this.#log, this.#limits.ingestInFlight, peer),
-      );
+      await this.#run(request, response, stop, (peer) => new Ingest(this.#system, caller, this.#log, this.#limits.ingestInFlight, peer));
     } finally {
       release();
     }
@@ -97,9 +86,7 @@ export class IngestDoor {
     });
     request.setTimeout(this.#limits.ingestIdleMs, () => {
       if (isFull || isClogged) return;
-      ingest.reject(
-        new AosError("REQUEST_TIMEOUT", `nothing was sent for ${this.#limits.ingestIdleMs} ms`),
-      );
+      ingest.reject(new AosError("REQUEST_TIMEOUT", `nothing was sent for ${this.#limits.ingestIdleMs} ms`));
       stop.resolve();
     });
     request.on("data", (chunk: Buffer) => splitter.push(chunk));

@@ -38,8 +38,7 @@ export class IngestSocket {
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on("error", () => socket.destroy());
     try {
-      if ((request.url ?? "").split("?")[0] !== "/api/ingest")
-        throw new AosError("NOT_FOUND", "there is no WebSocket at this path");
+      if ((request.url ?? "").split("?")[0] !== "/api/ingest") throw new AosError("NOT_FOUND", "there is no WebSocket at this path");
       const caller = await admit(this.#system.auth, request, "send");
       this.#server.handleUpgrade(request, socket, head, (peer) => this.#serve(peer, caller));
     } catch (thrown) {
@@ -57,10 +56,7 @@ export class IngestSocket {
       onPressure: (isFull) => (isFull ? peer.pause() : peer.resume()),
     });
     try {
-      release = this.#connections.add(
-        () =>
-          void ingest.drained().then(() => peer.close(GOING_AWAY, "the system is shutting down")),
-      );
+      release = this.#connections.add(() => void ingest.drained().then(() => peer.close(GOING_AWAY, "the system is shutting down")));
     } catch (thrown) {
       peer.close(TRY_LATER, toAosError(thrown).code);
       return;

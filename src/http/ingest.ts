@@ -25,13 +25,7 @@ export class Ingest {
   #out: string[] = [];
   #idle: (() => void) | undefined;
 
-  constructor(
-    system: Pick<HttpSystem, "api" | "clock">,
-    caller: Caller,
-    log: HttpLog,
-    inFlightMax: number,
-    peer: IngestPeer,
-  ) {
+  constructor(system: Pick<HttpSystem, "api" | "clock">, caller: Caller, log: HttpLog, inFlightMax: number, peer: IngestPeer) {
     this.#system = system;
     this.#caller = caller;
     this.#log = log;
@@ -52,11 +46,7 @@ export class Ingest {
       const arrival = toArrival(event, this.#caller.principal.id, undefined);
       if (event.target === undefined) {
         // Routed events have many acknowledgements; a stream has one per line.
-        this.#refuse(
-          id,
-          number,
-          toAosError(new Error("an event on this stream needs aostarget"), "USAGE"),
-        );
+        this.#refuse(id, number, toAosError(new Error("an event on this stream needs aostarget"), "USAGE"));
         return;
       }
       this.#begin();
@@ -82,12 +72,7 @@ export class Ingest {
     this.#flush();
   }
 
-  async #accept(
-    arrival: ReturnType<typeof toArrival>,
-    target: string,
-    id: string | undefined,
-    number: number,
-  ): Promise<void> {
+  async #accept(arrival: ReturnType<typeof toArrival>, target: string, id: string | undefined, number: number): Promise<void> {
     try {
       const ack = await this.#system.api.accept({ ...arrival, target });
       this.#answer(

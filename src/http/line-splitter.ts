@@ -52,10 +52,7 @@ export class LineSplitter {
 
   #finish(): void {
     const [first] = this.#held;
-    if (!this.#isSkipping)
-      this.#reader.line(
-        this.#held.length === 1 && first !== undefined ? first : Buffer.concat(this.#held),
-      );
+    if (!this.#isSkipping) this.#reader.line(this.#held.length === 1 && first !== undefined ? first : Buffer.concat(this.#held));
     this.#held = [];
     this.#size = 0;
     this.#isSkipping = false;

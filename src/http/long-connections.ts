@@ -16,11 +16,7 @@ export class LongConnections {
    */
   add(stop: () => void): () => void {
     if (this.#isClosed) throw new AosError("SHUTTING_DOWN", "the system is shutting down");
-    if (this.#stops.size >= this.#max)
-      throw new AosError(
-        "QUEUE_FULL",
-        `${this.#max} streams are open; close one or come back later`,
-      );
+    if (this.#stops.size >= this.#max) throw new AosError("QUEUE_FULL", `${this.#max} streams are open; close one or come back later`);
     this.#stops.add(stop);
     return () => void this.#stops.delete(stop);
   }

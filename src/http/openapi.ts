@@ -33,15 +33,11 @@ function operation(row: Route): Doc {
   return {
     operationId: operationId(row),
     summary: row.summary,
-    ...(row.scope === undefined
-      ? { security: [] }
-      : { description: `Needs the scope \`${row.scope}\`.` }),
+    ...(row.scope === undefined ? { security: [] } : { description: `Needs the scope \`${row.scope}\`.` }),
     parameters: [...pathParameters(row), ...queryParameters(row.query), ...headerParameters(row)],
     ...requestBody(row),
     responses: {
-      ...Object.fromEntries(
-        Object.entries(row.answers).map(([status, answer]) => [status, response(answer)]),
-      ),
+      ...Object.fromEntries(Object.entries(row.answers).map(([status, answer]) => [status, response(answer)])),
       ...problems(row),
     },
   };
@@ -50,10 +46,7 @@ function operation(row: Route): Doc {
 /** `POST /api/agents/{type}/{id}:pause` → `postApiAgentsTypeIdPause`. */
 function operationId({ method, path }: Route): string {
   const words = path.split(/[^A-Za-z0-9]+/).filter((word) => word !== "");
-  return (
-    method.toLowerCase() +
-    words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("")
-  );
+  return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
 }
 
 function pathParameters({ path }: Route): readonly Doc[] {
@@ -80,8 +73,7 @@ function queryParameters(query: WireSchema | undefined): readonly Doc[] {
 }
 
 function headerParameters({ headers = {}, scope }: Route): readonly Doc[] {
-  const tenant =
-    scope === undefined ? {} : { "AOS-Tenant": "for fleet operators: the tenant to act in" };
+  const tenant = scope === undefined ? {} : { "AOS-Tenant": "for fleet operators: the tenant to act in" };
   return Object.entries({ ...headers, ...tenant }).map(([name, description]) => ({
     name,
     in: "header",
@@ -94,9 +86,7 @@ function headerParameters({ headers = {}, scope }: Route): readonly Doc[] {
 function requestBody({ body, bodyTypes, isBodyOptional }: Route): Doc {
   const types = bodyTypes ?? (body === undefined ? undefined : { "application/json": body });
   if (types === undefined) return {};
-  const content = Object.fromEntries(
-    Object.entries(types).map(([type, schema]) => [type, { schema: jsonSchema(schema, "input") }]),
-  );
+  const content = Object.fromEntries(Object.entries(types).map(([type, schema]) => [type, { schema: jsonSchema(schema, "input") }]));
   return { requestBody: { required: isBodyOptional !== true, content } };
 }
 

@@ -18,14 +18,10 @@ export interface ProblemAnswer {
 /** Turns whatever was thrown into an answer; what nobody expected is logged and its text kept from the caller. */
 export function problemAnswer(thrown: unknown, log: HttpLog): ProblemAnswer {
   const error = expected(thrown);
-  if (error !== undefined)
-    return { status: error.status, headers: headersOf(error), document: problemOf(error) };
+  if (error !== undefined) return { status: error.status, headers: headersOf(error), document: problemOf(error) };
   const instance = `urn:uuid:${randomUUID()}`;
   log.error("a request failed by an error that nobody expected", { instance, error: thrown });
-  const hidden = new AosError(
-    "INTERNAL",
-    "something broke inside; the log names the cause under this instance",
-  );
+  const hidden = new AosError("INTERNAL", "something broke inside; the log names the cause under this instance");
   return {
     status: hidden.status,
     headers: headersOf(hidden),
@@ -57,9 +53,7 @@ export function writeRawProblem(socket: Duplex, error: AosError): void {
     connection: "close",
     "content-length": String(Buffer.byteLength(body)),
   });
-  socket.end(
-    `HTTP/1.1 ${error.status} ${error.code}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`,
-  );
+  socket.end(`HTTP/1.1 ${error.status} ${error.code}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`);
 }
 
 function expected(thrown: unknown): AosError | undefined {

@@ -6,16 +6,12 @@ import type { Answer, Call } from "./route.ts";
 
 /** Follows records as server-sent events. @see HTML Living Standard, section 9.2 */
 export async function streamRecords(
-  call: Call<
-    { readonly agent?: string | undefined; readonly after?: number | undefined },
-    undefined
-  >,
+  call: Call<{ readonly agent?: string | undefined; readonly after?: number | undefined }, undefined>,
 ): Promise<Answer> {
   const { system, limits, response, request, connections, query } = call;
   const agent = query.agent === undefined ? undefined : addressFor(call, query.agent);
   if (agent !== undefined) await system.api.agent(agent);
-  const after =
-    lastSeen(request.headers["last-event-id"]) ?? query.after ?? system.api.lastRecord();
+  const after = lastSeen(request.headers["last-event-id"]) ?? query.after ?? system.api.lastRecord();
   const ending = new AbortController();
   let reason: string | undefined;
   const cut = (why: string): void => {
@@ -40,12 +36,9 @@ export async function streamRecords(
       signal: ending.signal,
     })) {
       if (ending.signal.aborted) break;
-      const isTaken = response.write(
-        `id: ${record.seq}\nevent: turn\ndata: ${JSON.stringify(recordRow(record))}\n\n`,
-      );
+      const isTaken = response.write(`id: ${record.seq}\nevent: turn\ndata: ${JSON.stringify(recordRow(record))}\n\n`);
       // The rest stays in the store until the reader has taken this.
-      if (!isTaken && !(await drained(response, ending.signal, limits.slowReaderMs)))
-        cut("the reader was too slow");
+      if (!isTaken && !(await drained(response, ending.signal, limits.slowReaderMs))) cut("the reader was too slow");
     }
   } catch (thrown) {
     call.log.error("a stream of records broke off", { error: thrown });

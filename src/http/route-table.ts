@@ -7,17 +7,8 @@ import { settlingRoutes } from "./routes/settling.ts";
 import { clockRoute, watchingRoutes } from "./routes/watching.ts";
 
 /** Every route of a server: the one table from which they are registered and described. */
-export function routeTable(options: {
-  readonly version: string;
-  readonly hasTestClock: boolean;
-}): readonly Route[] {
-  const rows = [
-    ...agentRoutes,
-    ...messageRoutes,
-    ...settlingRoutes,
-    ...watchingRoutes,
-    ...(options.hasTestClock ? [clockRoute] : []),
-  ];
+export function routeTable(options: { readonly version: string; readonly hasTestClock: boolean }): readonly Route[] {
+  const rows = [...agentRoutes, ...messageRoutes, ...settlingRoutes, ...watchingRoutes, ...(options.hasTestClock ? [clockRoute] : [])];
   let description: unknown;
   const self: Route = route({
     method: "GET",

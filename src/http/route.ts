@@ -65,10 +65,7 @@ export interface Route {
 type Parsed<S> = S extends WireSchema ? Output<S> : undefined;
 
 /** Makes a row whose handler sees its query and body as their schemas give them. */
-export function route<
-  Q extends WireSchema | undefined = undefined,
-  B extends WireSchema | undefined = undefined,
->(
+export function route<Q extends WireSchema | undefined = undefined, B extends WireSchema | undefined = undefined>(
   row: Omit<Route, "query" | "body" | "handle"> & {
     readonly query?: Q;
     readonly body?: B;

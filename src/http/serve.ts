@@ -32,17 +32,7 @@ export interface Served {
  * @throws AosError CONFIG_INVALID, DATA_LOCKED, DATA_TOO_NEW.
  */
 export async function serve(options: ServeOptions): Promise<Served> {
-  const {
-    dir,
-    port,
-    host,
-    agents = [],
-    store,
-    node,
-    configFile,
-    isSupervised,
-    log = () => undefined,
-  } = options;
+  const { dir, port, host, agents = [], store, node, configFile, isSupervised, log = () => undefined } = options;
   const boot: BootOptions = { dir, port, host, store, node, configFile, isSupervised };
   const serving = await openServing({ boot, agents, write: (line) => log(line.trimEnd()) });
   const { aos, settings } = serving;
@@ -74,10 +64,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     void serving
       .firstBoot()
       .catch((error: unknown) =>
-        serving.log.error(
-          "the first boot of an agents file failed; it is tried again at the next start",
-          { error },
-        ),
+        serving.log.error("the first boot of an agents file failed; it is tried again at the next start", { error }),
       );
     return {
       url: server.url,

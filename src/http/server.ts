@@ -1,9 +1,4 @@
-import {
-  createServer as createNodeServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from "node:http";
+import { createServer as createNodeServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { AosError } from "../kernel/index.ts";
 import { EventsDoor } from "./events-door.ts";
@@ -62,9 +57,7 @@ export async function createServer(options: HttpServerOptions): Promise<HttpServ
   });
   server.on("request", listener);
   server.on("checkContinue", listener);
-  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
-    writeRawProblem(socket, clientProblem(error, limits)),
-  );
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => writeRawProblem(socket, clientProblem(error, limits)));
   server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
     try {
       guard.check(request);
@@ -92,10 +85,12 @@ function requestListener(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const events = new EventsDoor(system, limits, log);
   const ingest = new IngestDoor(system, limits, log, connections);
-  const routes = serveRoutes(
-    routeTable({ version: system.info.version, hasTestClock: system.testClock !== undefined }),
-    { system, limits, log, connections },
-  );
+  const routes = serveRoutes(routeTable({ version: system.info.version, hasTestClock: system.testClock !== undefined }), {
+    system,
+    limits,
+    log,
+    connections,
+  });
   const serve = (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     guard.check(request);
     if (request.method === "POST") {
@@ -106,12 +101,7 @@ function requestListener(
         const slash = path.indexOf("/", AGENTS.length);
         const end = path.length - EVENTS.length;
         if (slash > 0 && slash < end && path.indexOf("/", slash + 1) === end) {
-          return events.one(
-            request,
-            response,
-            decode(path.slice(AGENTS.length, slash)),
-            decode(path.slice(slash + 1, end)),
-          );
+          return events.one(request, response, decode(path.slice(AGENTS.length, slash)), decode(path.slice(slash + 1, end)));
         }
       }
     }
@@ -143,17 +133,12 @@ function decode(part: string): string {
 /** What Node's parser refused before there was a request. */
 function clientProblem(error: NodeJS.ErrnoException, limits: HttpLimits): AosError {
   if (error.code === "HPE_HEADER_OVERFLOW") {
-    return new AosError(
-      "HEADERS_TOO_LARGE",
-      `the headers are larger than ${limits.headerBytes} bytes`,
-      { details: { bytesMax: limits.headerBytes } },
-    );
+    return new AosError("HEADERS_TOO_LARGE", `the headers are larger than ${limits.headerBytes} bytes`, {
+      details: { bytesMax: limits.headerBytes },
+    });
   }
   if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") {
-    return new AosError(
-      "REQUEST_TIMEOUT",
-      `the headers did not arrive within ${limits.headersMs} ms`,
-    );
+    return new AosError("REQUEST_TIMEOUT", `the headers did not arrive within ${limits.headersMs} ms`);
   }
   return new AosError("USAGE", "this is not a well-formed HTTP/1.1 request");
 }
@@ -169,9 +154,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
         ),
       ),
     );
-    server.listen(port, host === "localhost" && isLoopback(host) ? "127.0.0.1" : host, () =>
-      resolve(),
-    );
+    server.listen(port, host === "localhost" && isLoopback(host) ? "127.0.0.1" : host, () => resolve());
   });
 }
 

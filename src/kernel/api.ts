@@ -147,17 +147,29 @@ export interface KernelApi {
   /** @throws AosError TYPE_UNKNOWN, ADDRESS_INVALID, PAYLOAD_INVALID, AGENT_TERMINATED, DEPENDENCY_INVALID. */
   register(type: string, registration: Registration): Promise<{ readonly address: string; readonly created: boolean }>;
   /** Creates many at once; those that exist stay as they are. One that is refused leaves none created. */
-  registerMany(type: string, registrations: readonly Registration[], progress?: (done: number) => void): Promise<{ readonly created: number; readonly existing: number }>;
+  registerMany(
+    type: string,
+    registrations: readonly Registration[],
+    progress?: (done: number) => void,
+  ): Promise<{ readonly created: number; readonly existing: number }>;
   move(address: string, move: Move, options?: { readonly reason?: string; readonly by?: string }): Promise<AgentInfo>;
   /** Moves all that are selected; those that cannot make the move are counted, not moved. */
-  moveAll(selection: AgentSelection, move: Move, options?: { readonly reason?: string; readonly by?: string }): Promise<{ readonly moved: number; readonly refused: number }>;
+  moveAll(
+    selection: AgentSelection,
+    move: Move,
+    options?: { readonly reason?: string; readonly by?: string },
+  ): Promise<{ readonly moved: number; readonly refused: number }>;
 
   /** Resolves once durable. */
   accept(arrival: Arrival): Promise<Ack>;
   /** To every agent of the tenant whose contract accepts the event; one ack per agent. */
   route(tenant: string, arrival: Omit<Arrival, "target">): Promise<readonly (Ack & { readonly agent: string })[]>;
   /** To every agent subscribed to the topic, in one commit. */
-  publish(tenant: string, topic: string, arrival: Omit<Arrival, "target" | "kind">): Promise<{ readonly id: string; readonly receivers: number; readonly duplicate: boolean }>;
+  publish(
+    tenant: string,
+    topic: string,
+    arrival: Omit<Arrival, "target" | "kind">,
+  ): Promise<{ readonly id: string; readonly receivers: number; readonly duplicate: boolean }>;
   /** @throws AosError REPLY_PENDING with details {id} after `waitMs`; what the command failed with. */
   command(arrival: Omit<Arrival, "kind">, waitMs?: number): Promise<CommandResult>;
   /** The reply of a command; undefined while there is none. @throws what the command failed with. */
@@ -169,26 +181,44 @@ export interface KernelApi {
   /** The first final record (or parked one) of an envelope that was accepted in this process; waits for it. */
   outcome(id: string, timeoutMs: number): Promise<TurnRecord | undefined>;
 
-  agents(selection: AgentSelection, page?: { readonly cursor?: string | undefined; readonly limit?: number | undefined }): Promise<Page<AgentInfo>>;
+  agents(
+    selection: AgentSelection,
+    page?: { readonly cursor?: string | undefined; readonly limit?: number | undefined },
+  ): Promise<Page<AgentInfo>>;
   agent(address: string): Promise<AgentInfo>;
   state(address: string): Promise<{ readonly state: unknown; readonly version: number; readonly turn: number }>;
   journal(address: string, after?: number, limit?: number): Promise<readonly TurnRecord[]>;
   /** Rows after an id over all agents (or one), then live; ends when the signal aborts. A slow reader gets no gap: it reads from the store. */
-  stream(options: { readonly after?: number | undefined; readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly signal: AbortSignal }): AsyncIterable<TurnRecord>;
+  stream(options: {
+    readonly after?: number | undefined;
+    readonly agent?: string | undefined;
+    readonly tenant?: string | undefined;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<TurnRecord>;
   /** The id of the newest row. */
   lastRecord(): number;
   /** All that is known of an id (envelope, chain or correlation): records over all agents, oldest first. */
   why(id: string): Promise<readonly TurnRecord[]>;
   mailbox(address: string): Promise<readonly MailInfo[]>;
 
-  deadLetters(filter: { readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly reason?: string | undefined }, page?: { readonly cursor?: string | undefined; readonly limit?: number | undefined }): Promise<Page<DeadLetterInfo>>;
+  deadLetters(
+    filter: { readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly reason?: string | undefined },
+    page?: { readonly cursor?: string | undefined; readonly limit?: number | undefined },
+  ): Promise<Page<DeadLetterInfo>>;
   deadLetter(id: string): Promise<DeadLetterInfo>;
   /** Puts a dead letter back; `fresh` gives it a new id, so that its effects run again. */
   redrive(id: string, options?: { readonly fresh?: boolean }): Promise<{ readonly id: string; readonly agent: string }>;
-  redriveAll(filter: { readonly agent?: string | undefined; readonly reason?: string | undefined }, options?: { readonly fresh?: boolean }): Promise<number>;
+  redriveAll(
+    filter: { readonly agent?: string | undefined; readonly reason?: string | undefined },
+    options?: { readonly fresh?: boolean },
+  ): Promise<number>;
   drop(id: string): Promise<void>;
 
-  effects(filter: { readonly state?: EffectState | undefined; readonly agent?: string | undefined; readonly limit?: number | undefined }): Promise<readonly EffectInfo[]>;
+  effects(filter: {
+    readonly state?: EffectState | undefined;
+    readonly agent?: string | undefined;
+    readonly limit?: number | undefined;
+  }): Promise<readonly EffectInfo[]>;
   resolveEffect(id: string, resolution: Resolution): Promise<EffectInfo>;
 
   schedules(address?: string): Promise<readonly ScheduleInfo[]>;
@@ -199,4 +229,3 @@ export interface KernelApi {
   stats(): KernelStats;
   usage(): Promise<Readonly<Record<string, number>>>;
 }
-

@@ -29,5 +29,10 @@ export interface Hasher {
 
 /** A clock that never goes behind a time, even where the machine's does: what is stored stays in the past. */
 export function notBefore(clock: Clock, time: number): Clock {
-  return { now: () => Math.max(clock.now(), time), monotonic: () => clock.monotonic(), at: clock.at.bind(clock), soon: clock.soon.bind(clock) };
+  return {
+    now: () => Math.max(clock.now(), time),
+    monotonic: () => clock.monotonic(),
+    at: clock.at.bind(clock),
+    soon: clock.soon.bind(clock),
+  };
 }

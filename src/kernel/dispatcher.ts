@@ -223,11 +223,18 @@ export class Dispatcher {
     const { core, counters, settler } = this.#parts;
     const { envelope } = mail;
     if (envelope.expiresAt !== undefined && envelope.expiresAt <= now) {
-      settler.consume(entry, mail, { outcome: "skipped", note: "expired", error: new AosError("EXPIRED", `${envelope.name} expired before it was delivered`), revision: type.revision });
+      settler.consume(entry, mail, {
+        outcome: "skipped",
+        note: "expired",
+        error: new AosError("EXPIRED", `${envelope.name} expired before it was delivered`),
+        revision: type.revision,
+      });
       return false;
     }
     if (this.#isChainSpent(envelope.chain, envelope.depth)) {
-      const error = new AosError("CHAIN_CUT", `chain ${envelope.chain} had ${core.limits.chainTurns} turns`, { details: { chain: envelope.chain } });
+      const error = new AosError("CHAIN_CUT", `chain ${envelope.chain} had ${core.limits.chainTurns} turns`, {
+        details: { chain: envelope.chain },
+      });
       core.report({ event: "chain.cut", agent: entry.address, chain: envelope.chain, why: error.message });
       settler.consume(entry, mail, { outcome: "dead", note: error.message, error, revision: type.revision });
       return false;
@@ -242,13 +249,23 @@ export class Dispatcher {
       if (checked instanceof Promise) return checked.then((value) => this.#checked(entry, type, mail, value, now));
       return this.#checked(entry, type, mail, checked, now);
     }
-    return counters.isCold(entry, now) || this.#isSurvivor(mail) ? this.#slowly(entry, type, mail, now) : this.#gate(entry, type, mail, now);
+    return counters.isCold(entry, now) || this.#isSurvivor(mail)
+      ? this.#slowly(entry, type, mail, now)
+      : this.#gate(entry, type, mail, now);
   }
 
-  #checked(entry: AgentEntry, type: LoadedType, mail: Mail, value: { readonly of: unknown } | undefined, now: number): boolean | Promise<boolean> {
+  #checked(
+    entry: AgentEntry,
+    type: LoadedType,
+    mail: Mail,
+    value: { readonly of: unknown } | undefined,
+    now: number,
+  ): boolean | Promise<boolean> {
     mail.value = value ?? { of: null };
     const { counters } = this.#parts;
-    return counters.isCold(entry, now) || this.#isSurvivor(mail) ? this.#slowly(entry, type, mail, now) : this.#gate(entry, type, mail, now);
+    return counters.isCold(entry, now) || this.#isSurvivor(mail)
+      ? this.#slowly(entry, type, mail, now)
+      : this.#gate(entry, type, mail, now);
   }
 
   #isSurvivor(mail: Mail): boolean {
@@ -264,7 +281,9 @@ export class Dispatcher {
   /** The gates before a wake: the budget of turns and wakes, and the handler's own `wakeIf`. */
   #gate(entry: AgentEntry, type: LoadedType, mail: Mail, now: number): boolean {
     const { counters, settler, runner } = this.#parts;
-    const on = (["turns", "wakes"] as const).find((quantity) => (quantity === "turns" || entry.wake === undefined) && counters.blockedUntil(entry, quantity, now) !== undefined);
+    const on = (["turns", "wakes"] as const).find(
+      (quantity) => (quantity === "turns" || entry.wake === undefined) && counters.blockedUntil(entry, quantity, now) !== undefined,
+    );
     if (on !== undefined) {
       const attempt = new Attempt(entry, mail, [], type, { now, monotonic: this.#parts.core.clock.monotonic() });
       settler.park(attempt, { kind: "budget", on, until: counters.blockedUntil(entry, on, now) });
@@ -292,14 +311,18 @@ export class Dispatcher {
       }
     }
     if (mail.attempts >= policy.attempts) {
-      const error = new AosError("TURN_FAILED", `the process died in ${mail.attempts} attempts to handle ${mail.envelope.name}`, { details: { crashed: true } });
+      const error = new AosError("TURN_FAILED", `the process died in ${mail.attempts} attempts to handle ${mail.envelope.name}`, {
+        details: { crashed: true },
+      });
       settler.consume(entry, mail, { outcome: "dead", note: error.message, error, revision: type.revision, reason: "CRASHED" });
       return false;
     }
     const isAlone = wasMarked > 0;
     if (isAlone) await this.#waitAlone(entry);
     try {
-      await core.committer.write({ mailSet: [{ seq: mail.seq, dueAt: null, parked: null, attempts: mail.attempts + 1, marked: isAlone ? 2 : 1 }] });
+      await core.committer.write({
+        mailSet: [{ seq: mail.seq, dueAt: null, parked: null, attempts: mail.attempts + 1, marked: isAlone ? 2 : 1 }],
+      });
     } catch (thrown) {
       if (this.#alone === entry) this.#alone = undefined;
       throw thrown;
@@ -322,7 +345,11 @@ export class Dispatcher {
       return;
     }
     const handler = type.events.get(mail.envelope.name)?.handler;
-    const isSame = (other: Mail): boolean => other.envelope.kind === "event" && other.envelope.name === mail.envelope.name && other.stored && (other.envelope.expiresAt ?? Infinity) > now;
+    const isSame = (other: Mail): boolean =>
+      other.envelope.kind === "event" &&
+      other.envelope.name === mail.envelope.name &&
+      other.stored &&
+      (other.envelope.expiresAt ?? Infinity) > now;
     const others = handler?.coalesce === true && mail.envelope.kind === "event" ? entry.mailbox.takeWhere(COALESCE_MAX, isSame) : [];
     const attempt = new Attempt(entry, mail, others, type, { now, monotonic: core.clock.monotonic() });
     entry.attempt = attempt;
@@ -351,7 +378,17 @@ export class Dispatcher {
     await new Promise<void>((resolve) => {
       const unit = new AgentUnit(core, entry, {
         ...verdict,
-        rows: verdict.rows ?? [{ at: core.clock.now(), body: lifecycleBody(entry.address, "the process died in its turn", "supervisor", core.types.get(entry.type)?.revision ?? "none") }],
+        rows: verdict.rows ?? [
+          {
+            at: core.clock.now(),
+            body: lifecycleBody(
+              entry.address,
+              "the process died in its turn",
+              "supervisor",
+              core.types.get(entry.type)?.revision ?? "none",
+            ),
+          },
+        ],
         commit: {},
         onDurable: (rows) => {
           verdict.onDurable?.(rows);
@@ -370,7 +407,12 @@ export class Dispatcher {
       return;
     }
     const isMismatch = cause.code === "PAYLOAD_INVALID" || cause.code === "EVENT_NOT_ACCEPTED";
-    const error = isMismatch ? new AosError("SCHEMA_MISMATCH", `queued ${mail.envelope.name} no longer satisfies the contract: ${cause.message}`, { details: cause.details, cause }) : cause;
+    const error = isMismatch
+      ? new AosError("SCHEMA_MISMATCH", `queued ${mail.envelope.name} no longer satisfies the contract: ${cause.message}`, {
+          details: cause.details,
+          cause,
+        })
+      : cause;
     this.#parts.settler.consume(entry, mail, { outcome: "dead", note: error.message, error, revision: type.revision });
     this.wake(entry);
   }

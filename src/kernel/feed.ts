@@ -24,14 +24,21 @@ export class Feed {
   }
 
   /** Rows after an id, then live, until the signal aborts. */
-  async *follow(options: { readonly after?: number | undefined; readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly signal: AbortSignal }): AsyncGenerator<TurnRecord> {
+  async *follow(options: {
+    readonly after?: number | undefined;
+    readonly agent?: string | undefined;
+    readonly tenant?: string | undefined;
+    readonly signal: AbortSignal;
+  }): AsyncGenerator<TurnRecord> {
     let after = options.after ?? this.last;
     const { signal } = options;
     while (!signal.aborted) {
       const rows = after < this.last ? await this.#core.store.journalAfter(after, PAGE) : [];
       for (const row of rows) {
         after = row.id;
-        const isWanted = (options.agent === undefined || row.address === options.agent) && (options.tenant === undefined || row.address.startsWith(`${options.tenant}/`));
+        const isWanted =
+          (options.agent === undefined || row.address === options.agent) &&
+          (options.tenant === undefined || row.address.startsWith(`${options.tenant}/`));
         if (isWanted) yield readRecord(row);
         if (signal.aborted) return;
       }

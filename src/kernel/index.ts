@@ -6,25 +6,124 @@
 export { type Calendar } from "./time/calendar.ts";
 export type { Cancel, Clock, Entropy, Hasher } from "./clock.ts";
 export { type Duration, DURATION_MAX_MS, formatDuration, parseDuration } from "./time/duration.ts";
-export { AosError, type AosErrorCode, type AosErrorOptions, ERROR_CODES, type ErrorCode, isAosError, refuse, toAosError } from "./errors.ts";
+export {
+  AosError,
+  type AosErrorCode,
+  type AosErrorOptions,
+  ERROR_CODES,
+  type ErrorCode,
+  isAosError,
+  refuse,
+  toAosError,
+} from "./errors.ts";
 export type { Ledger, LedgerEntry, LedgerOp, LedgerRow } from "./store/ledger.ts";
 export { checkRetryPolicy, isRetryWorthwhile, RETRY_DELAY_MS_MAX, retryDelay, type RetryPolicy } from "./retry.ts";
 export { type DueLimits, dueOccurrences, type DueTicks } from "./time/misfire.ts";
-export { cron, type CronOptions, type CronSchedule, every, type EveryOptions, type EverySchedule, jitterOf, type MissedPolicy, nextOccurrence, type OverlapDecision, overlapDecision, type OverlapPolicy, preview, type ScheduleOptions, type ScheduleSpec, validateSchedule } from "./time/schedule.ts";
+export {
+  cron,
+  type CronOptions,
+  type CronSchedule,
+  every,
+  type EveryOptions,
+  type EverySchedule,
+  jitterOf,
+  type MissedPolicy,
+  nextOccurrence,
+  type OverlapDecision,
+  overlapDecision,
+  type OverlapPolicy,
+  preview,
+  type ScheduleOptions,
+  type ScheduleSpec,
+  validateSchedule,
+} from "./time/schedule.ts";
 export { DEFAULT_TENANT, formatAddress, parseAddress, shortAddress, tenantOf, TYPE_PATTERN, typeOf } from "./address.ts";
-export { anything, type Fault, type Input, type Output, type SchemaIssue, type StandardResult, type StandardSchema, validate } from "./contract/schema.ts";
-export { command, type CommandType, effect, type EffectCall, type EffectSpec, type EffectType, event, type EventType, query, type QueryType, type Reconciled, type Repeat, state, type StateType } from "./contract/messages.ts";
+export {
+  anything,
+  type Fault,
+  type Input,
+  type Output,
+  type SchemaIssue,
+  type StandardResult,
+  type StandardSchema,
+  validate,
+} from "./contract/schema.ts";
+export {
+  command,
+  type CommandType,
+  effect,
+  type EffectCall,
+  type EffectSpec,
+  type EffectType,
+  event,
+  type EventType,
+  query,
+  type QueryType,
+  type Reconciled,
+  type Repeat,
+  state,
+  type StateType,
+} from "./contract/messages.ts";
 export type { Budget, Contract, Period, Subscription, Supervision } from "./contract/contract.ts";
-export type { AgentClass, AgentRef, Decision, EventHandler, Handlers, ReceivedEvent, Self, SendOptions, Tick, TurnContext } from "./contract/context.ts";
+export type {
+  AgentClass,
+  AgentRef,
+  Decision,
+  EventHandler,
+  Handlers,
+  ReceivedEvent,
+  Self,
+  SendOptions,
+  Tick,
+  TurnContext,
+} from "./contract/context.ts";
 export { type Defined, PurposeDrivenAgent } from "./contract/agent.ts";
-export type { AgentFilter, AgentListing, AgentRow, AgentStatus, Commit, DeadRow, DedupeChunk, DedupeRow, EffectRow, EffectState, JournalRow, JournalWrite, MailChange, MailRow, MaybePromise, NewAgent, Opened, ReplyRow, Retention, Store, SubscriptionRow, TurnWrite } from "./store/store.ts";
+export type {
+  AgentFilter,
+  AgentListing,
+  AgentRow,
+  AgentStatus,
+  Commit,
+  DeadRow,
+  DedupeChunk,
+  DedupeRow,
+  EffectRow,
+  EffectState,
+  JournalRow,
+  JournalWrite,
+  MailChange,
+  MailRow,
+  MaybePromise,
+  NewAgent,
+  Opened,
+  ReplyRow,
+  Retention,
+  Store,
+  SubscriptionRow,
+  TurnWrite,
+} from "./store/store.ts";
 export { checkLedgerOp, StoreLedger } from "./store/store-ledger.ts";
 export { applyDelta, encodeDelta, encodeFull, isFull } from "./turn/delta.ts";
 export { type Limits, LIMITS } from "./limits.ts";
 export type { Cause, EffectNote, ErrorNote, Outcome, RecordKind, TurnRecord } from "./turn/record.ts";
 export type { Ack, Arrival } from "./mail/intake.ts";
 export type { LoadableAgent } from "./agents/types.ts";
-export type { AgentInfo, AgentSelection, AgentState, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
+export type {
+  AgentInfo,
+  AgentSelection,
+  AgentState,
+  CommandResult,
+  DeadLetterInfo,
+  EffectInfo,
+  KernelApi,
+  KernelStats,
+  MailInfo,
+  Move,
+  Page,
+  Registration,
+  Resolution,
+  ScheduleInfo,
+} from "./api.ts";
 export { Kernel, type KernelOptions } from "./kernel.ts";
 export type { KernelEvent, Platform } from "./core.ts";
 export { BREAKER_POLICY, type BreakerPolicy, type BreakerState } from "./effects/breakers.ts";

@@ -32,21 +32,12 @@ test("what JSON cannot hold is refused with its path", () => {
 });
 
 test("whatever JSON can hold comes back as it was; absent members are absent", () => {
-  fc.assert(
-    fc.property(fc.jsonValue(), (value) =>
-      assert.deepEqual(JSON.parse(toJson(value, "it")), JSON.parse(JSON.stringify(value))),
-    ),
-  );
+  fc.assert(fc.property(fc.jsonValue(), (value) => assert.deepEqual(JSON.parse(toJson(value, "it")), JSON.parse(JSON.stringify(value)))));
   assert.equal(toJson({ a: undefined, b: 1 }, "it"), '{"b":1}');
 });
 
 test("the length in UTF-8 is what an encoder gives, lone surrogates included", () => {
-  fc.assert(
-    fc.property(
-      fc.string({ unit: "binary" }),
-      (text) => utf8Length(text) === new TextEncoder().encode(text).length,
-    ),
-  );
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => utf8Length(text) === new TextEncoder().encode(text).length));
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 0xffff })), (units) => {
       const text = String.fromCharCode(...units);
@@ -62,21 +53,12 @@ test("the canonical form does not depend on the order of members", () => {
       return canonicalJson(value) === canonicalJson(turned);
     }),
   );
-  assert.equal(
-    canonicalJson({ b: [1, { d: 1, c: undefined }], a: "é" }),
-    '{"a":"é","b":[1,{"d":1}]}',
-  );
+  assert.equal(canonicalJson({ b: [1, { d: 1, c: undefined }], a: "é" }), '{"a":"é","b":[1,{"d":1}]}');
 });
 
 test("freezing reaches every level; digests tell payloads apart", () => {
   const value = deepFreeze({ a: [{ b: 1 }] });
   assert.throws(() => ((value.a[0] as { b: number }).b = 2), TypeError);
-  fc.assert(
-    fc.property(
-      fc.string(),
-      fc.string(),
-      (left, right) => left === right || digest53(left) !== digest53(right),
-    ),
-  );
+  fc.assert(fc.property(fc.string(), fc.string(), (left, right) => left === right || digest53(left) !== digest53(right)));
   assert.ok(Number.isSafeInteger(digest53("x".repeat(1_000))));
 });

@@ -75,8 +75,7 @@ export function utf8Length(text: string): number {
     const unit = text.charCodeAt(at);
     if (unit < 0x80) continue;
     // A surrogate pair is two units here and four bytes there; a lone one becomes U+FFFD, three bytes.
-    const isPair =
-      unit >= 0xd800 && unit <= 0xdbff && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00;
+    const isPair = unit >= 0xd800 && unit <= 0xdbff && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00;
     bytes += unit < 0x800 ? 1 : 2;
     if (isPair) at++;
   }

@@ -1,6 +1,20 @@
 import { fullAddress, shortAddress } from "./address.ts";
 import { Agenda } from "./time/agenda.ts";
-import type { AgentInfo, AgentSelection, CommandResult, DeadLetterInfo, EffectInfo, KernelApi, KernelStats, MailInfo, Move, Page, Registration, Resolution, ScheduleInfo } from "./api.ts";
+import type {
+  AgentInfo,
+  AgentSelection,
+  CommandResult,
+  DeadLetterInfo,
+  EffectInfo,
+  KernelApi,
+  KernelStats,
+  MailInfo,
+  Move,
+  Page,
+  Registration,
+  Resolution,
+  ScheduleInfo,
+} from "./api.ts";
 import type { Attempt, ParkCondition } from "./turn/attempt.ts";
 import { BREAKER_POLICY, Breakers } from "./effects/breakers.ts";
 import { notBefore } from "./clock.ts";
@@ -100,8 +114,14 @@ export class Kernel implements KernelApi {
     const { limits, store } = platform;
     const clock = notBefore(platform.clock, opened.lastAt);
     const types = new TypeRegistry(platform.hasher, platform.calendar, options.codeVersion);
-    const committer = new Committer(store, clock, { batchMax: limits.commitBatch, onFailure: (error) => this.#upkeep.failed(error), onCommit: (units) => this.#tally.committed(units) });
-    const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) => committer.write(commit));
+    const committer = new Committer(store, clock, {
+      batchMax: limits.commitBatch,
+      onFailure: (error) => this.#upkeep.failed(error),
+      onCommit: (units) => this.#tally.committed(units),
+    });
+    const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) =>
+      committer.write(commit),
+    );
     const core: Core = { ...platform, clock, types, committer, numbers, published: (rows) => this.#published(rows) };
     this.#core = core;
     const counters = new Counters(store, types);
@@ -119,12 +139,20 @@ export class Kernel implements KernelApi {
     this.#agenda = new Agenda(core, this.#directory, wakeNo);
     this.#routing = new Routing(core);
     const chains = new ChainBudget(core);
-    this.gate = new Gate(core, counters, chains, new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state })));
+    this.gate = new Gate(
+      core,
+      counters,
+      chains,
+      new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state })),
+    );
     this.#dependencies = new Dependencies(core, this.#directory, wakeNo);
     const spawner = new Spawner(core, this.#directory, this.#agenda, () => this.#dependencies.changed());
     this.#replies = new Replies(core, this.#intake);
     this.#letters = new Letters(core, this.#directory, wakeNo);
-    this.#lifecycle = new Lifecycle(core, this.#directory, spawner, this.#dependencies, { ready: wake, dead: (mail, reply) => this.#cleared(mail, reply) });
+    this.#lifecycle = new Lifecycle(core, this.#directory, spawner, this.#dependencies, {
+      ready: wake,
+      dead: (mail, reply) => this.#cleared(mail, reply),
+    });
     this.#supervision = new Supervision(core, (entry, to, reason) => this.#escalate(entry, to, reason));
     this.#desk = new ScheduleDesk(core, this.#directory, this.#agenda);
     this.#reader = new Reader(core, this.#directory, this.#dependencies, options.node);
@@ -133,14 +161,24 @@ export class Kernel implements KernelApi {
     this.#publisher = new Publisher(core, this.#routing, this.#directory, told);
     const outbox = new Outbox(core, this.#directory, this.#dedupe, told);
     this.#settler = new Settler({
-      core, directory: this.#directory, dedupe: this.#dedupe, outbox, counters, spawner, supervision: this.#supervision,
-      next: wake, delayed,
+      core,
+      directory: this.#directory,
+      dedupe: this.#dedupe,
+      outbox,
+      counters,
+      spawner,
+      supervision: this.#supervision,
+      next: wake,
+      delayed,
       ended: (mail, body, reply, row) => this.#ended(mail, body, row, reply),
       undone: (entry, mail, error) => void this.#undone(entry, mail, error),
       earlier: (attempt, commit) => this.#desk.earlier(attempt, commit),
     });
     const context: ContextParts = {
-      core, directory: this.#directory, gate: this.gate, routing: this.#routing,
+      core,
+      directory: this.#directory,
+      gate: this.gate,
+      routing: this.#routing,
       ask: (attempt, target, name, input, timeoutMs) => this.#replies.ask(attempt, target, name, input, timeoutMs ?? limits.askDeadlineMs),
       checkConfig: (type, config) => spawner.checkConfig(type, config),
       model: options.model,
@@ -150,7 +188,13 @@ export class Kernel implements KernelApi {
     runner.onAborted = (attempt, error) => this.#aborted(attempt, error);
     this.#liveness = new Liveness(core, () => this.#dispatcher.inFlight);
     this.#dispatcher.connect({
-      core, directory: this.#directory, counters, chains, settler: this.#settler, runner, supervision: this.#supervision,
+      core,
+      directory: this.#directory,
+      counters,
+      chains,
+      settler: this.#settler,
+      runner,
+      supervision: this.#supervision,
       isSupported: (entry, type) => this.#dependencies.isSupported(entry, type),
       onStart: () => this.#liveness.watch(),
     });
@@ -159,7 +203,8 @@ export class Kernel implements KernelApi {
     this.#intake.onDelayed = delayed;
     this.#intake.onDebounce = (entry, envelope) => this.#desk.debounce(entry.no, entry.address, envelope);
     this.#agenda.quietUntil = (no, event, now) => this.#desk.quietUntil(no, event, now);
-    this.#agenda.onCancel = (entry) => entry.attempt?.abort(new AosError("TIMEOUT", "the next tick of its schedule cancelled it", { details: { cancelled: true } }));
+    this.#agenda.onCancel = (entry) =>
+      entry.attempt?.abort(new AosError("TIMEOUT", "the next tick of its schedule cancelled it", { details: { cancelled: true } }));
     this.gate.onLate = (row) => void this.#letters.release("in-doubt", row.id).catch(() => undefined);
   }
 
@@ -205,7 +250,8 @@ export class Kernel implements KernelApi {
     const cancel = clock.at(clock.now() + drainMs, late.resolve);
     await Promise.race([this.#dispatcher.whenIdle(), late.promise]);
     cancel();
-    for (const attempt of this.#dispatcher.inFlight) attempt.abort(new AosError("SHUTTING_DOWN", "the system shut down before the turn ended"));
+    for (const attempt of this.#dispatcher.inFlight)
+      attempt.abort(new AosError("SHUTTING_DOWN", "the system shut down before the turn ended"));
     this.#liveness.stop();
     await this.#core.committer.drained();
     // Where nothing ran, an unclean death before is still to be dealt with.
@@ -217,7 +263,11 @@ export class Kernel implements KernelApi {
     return { address: shortAddress(address), created };
   }
 
-  registerMany(type: string, registrations: readonly Registration[], progress?: (done: number) => void): Promise<{ readonly created: number; readonly existing: number }> {
+  registerMany(
+    type: string,
+    registrations: readonly Registration[],
+    progress?: (done: number) => void,
+  ): Promise<{ readonly created: number; readonly existing: number }> {
     return this.#lifecycle.registerMany(type, registrations, progress);
   }
 
@@ -226,7 +276,11 @@ export class Kernel implements KernelApi {
     return this.#reader.agent(entry.address);
   }
 
-  moveAll(selection: AgentSelection, move: Move, options: { readonly reason?: string; readonly by?: string } = {}): Promise<{ readonly moved: number; readonly refused: number }> {
+  moveAll(
+    selection: AgentSelection,
+    move: Move,
+    options: { readonly reason?: string; readonly by?: string } = {},
+  ): Promise<{ readonly moved: number; readonly refused: number }> {
     return this.#lifecycle.moveAll((cursor) => this.#reader.agents(selection, { cursor, limit: 1_000 }), move, options);
   }
 
@@ -237,19 +291,33 @@ export class Kernel implements KernelApi {
 
   async route(tenant: string, arrival: Omit<Arrival, "target">): Promise<readonly (Ack & { readonly agent: string })[]> {
     const found = await this.#routing.accepting(tenant, arrival.name);
-    return Promise.all(found.map(async ({ address }) => ({ ...(await this.accept({ ...arrival, target: address })), agent: shortAddress(address) })));
+    return Promise.all(
+      found.map(async ({ address }) => ({ ...(await this.accept({ ...arrival, target: address })), agent: shortAddress(address) })),
+    );
   }
 
-  publish(tenant: string, topic: string, arrival: Omit<Arrival, "target" | "kind">): Promise<{ readonly id: string; readonly receivers: number; readonly duplicate: boolean }> {
+  publish(
+    tenant: string,
+    topic: string,
+    arrival: Omit<Arrival, "target" | "kind">,
+  ): Promise<{ readonly id: string; readonly receivers: number; readonly duplicate: boolean }> {
     return this.#publisher.publish(tenant, topic, arrival);
   }
 
   /** Subscribes an agent to a topic pattern; `*` as event takes all, wrapped. Asking again changes nothing. */
-  async subscribe(address: string, pattern: string, event: string, where?: Readonly<Record<string, string | number | boolean | null>>): Promise<void> {
+  async subscribe(
+    address: string,
+    pattern: string,
+    event: string,
+    where?: Readonly<Record<string, string | number | boolean | null>>,
+  ): Promise<void> {
     checkPattern(pattern);
     const entry = await this.#reader.entry(fullAddress(address));
     const filter = where === undefined ? undefined : JSON.stringify(where);
-    await this.#core.committer.write({ unsubscribe: [{ agent: entry.no, pattern }], subscribe: [{ tenant: entry.tenant, pattern, agent: entry.no, event, filter }] });
+    await this.#core.committer.write({
+      unsubscribe: [{ agent: entry.no, pattern }],
+      subscribe: [{ tenant: entry.tenant, pattern, agent: entry.no, event, filter }],
+    });
   }
 
   async unsubscribe(address: string, pattern: string): Promise<void> {
@@ -278,7 +346,10 @@ export class Kernel implements KernelApi {
     return this.#outcomes.wait(id, this.#core.clock, timeoutMs);
   }
 
-  agents(selection: AgentSelection, page: { readonly cursor?: string | undefined; readonly limit?: number | undefined } = {}): Promise<Page<AgentInfo>> {
+  agents(
+    selection: AgentSelection,
+    page: { readonly cursor?: string | undefined; readonly limit?: number | undefined } = {},
+  ): Promise<Page<AgentInfo>> {
     return this.#reader.agents(selection, page);
   }
 
@@ -296,7 +367,12 @@ export class Kernel implements KernelApi {
     return this.#reader.journal(fullAddress(address), after, limit);
   }
 
-  stream(options: { readonly after?: number | undefined; readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly signal: AbortSignal }): AsyncIterable<TurnRecord> {
+  stream(options: {
+    readonly after?: number | undefined;
+    readonly agent?: string | undefined;
+    readonly tenant?: string | undefined;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<TurnRecord> {
     return this.#feed.follow({ ...options, agent: options.agent === undefined ? undefined : fullAddress(options.agent) });
   }
 
@@ -306,14 +382,20 @@ export class Kernel implements KernelApi {
 
   async why(id: string): Promise<readonly TurnRecord[]> {
     const rows = await this.#core.store.journalWith(JSON.stringify(id).slice(1, -1), 1_000);
-    return rows.map(readRecord).filter((record) => concerns(record, id)).toReversed();
+    return rows
+      .map(readRecord)
+      .filter((record) => concerns(record, id))
+      .toReversed();
   }
 
   mailbox(address: string): Promise<readonly MailInfo[]> {
     return this.#reader.mailbox(fullAddress(address));
   }
 
-  deadLetters(filter: { readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly reason?: string | undefined }, page: { readonly cursor?: string | undefined; readonly limit?: number | undefined } = {}): Promise<Page<DeadLetterInfo>> {
+  deadLetters(
+    filter: { readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly reason?: string | undefined },
+    page: { readonly cursor?: string | undefined; readonly limit?: number | undefined } = {},
+  ): Promise<Page<DeadLetterInfo>> {
     return this.#reader.deadLetters(filter, page, (row) => this.#letters.info(row));
   }
 
@@ -325,7 +407,10 @@ export class Kernel implements KernelApi {
     return this.#letters.redrive(id, options.fresh === true);
   }
 
-  async redriveAll(filter: { readonly agent?: string | undefined; readonly reason?: string | undefined }, options: { readonly fresh?: boolean } = {}): Promise<number> {
+  async redriveAll(
+    filter: { readonly agent?: string | undefined; readonly reason?: string | undefined },
+    options: { readonly fresh?: boolean } = {},
+  ): Promise<number> {
     let count = 0;
     for await (const id of this.#reader.deadIds(filter)) {
       await this.#letters.redrive(id, options.fresh === true);
@@ -338,7 +423,11 @@ export class Kernel implements KernelApi {
     return this.#letters.drop(id);
   }
 
-  async effects(filter: { readonly state?: EffectState | undefined; readonly agent?: string | undefined; readonly limit?: number | undefined }): Promise<readonly EffectInfo[]> {
+  async effects(filter: {
+    readonly state?: EffectState | undefined;
+    readonly agent?: string | undefined;
+    readonly limit?: number | undefined;
+  }): Promise<readonly EffectInfo[]> {
     const agent = filter.agent === undefined ? undefined : (await this.#reader.entry(fullAddress(filter.agent))).no;
     const rows = await this.#core.store.listEffects({ state: filter.state, agent, limit: filter.limit ?? 100 });
     return Promise.all(rows.map((row) => this.#letters.effectInfo(row)));
@@ -373,7 +462,15 @@ export class Kernel implements KernelApi {
   stats(): KernelStats {
     const { turns, kinds, accepted, duplicates, commits, units, effects } = this.#tally;
     return {
-      turns, kinds, wakes: this.#dispatcher.wakes, wastedWakes: this.#dispatcher.wastedWakes, accepted, duplicates, commits, committedUnits: units, effects,
+      turns,
+      kinds,
+      wakes: this.#dispatcher.wakes,
+      wastedWakes: this.#dispatcher.wastedWakes,
+      accepted,
+      duplicates,
+      commits,
+      committedUnits: units,
+      effects,
       inFlight: this.#dispatcher.inFlight.size,
       agentsInMemory: this.#directory.size,
       queued: this.#dispatcher.queued,

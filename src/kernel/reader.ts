@@ -33,14 +33,24 @@ export class Reader {
     return entry;
   }
 
-  async agents(selection: AgentSelection, page: { readonly cursor?: string | undefined; readonly limit?: number | undefined }): Promise<Page<AgentInfo>> {
+  async agents(
+    selection: AgentSelection,
+    page: { readonly cursor?: string | undefined; readonly limit?: number | undefined },
+  ): Promise<Page<AgentInfo>> {
     const limit = bounded(page.limit);
     const { state } = selection;
-    const status = state === undefined ? undefined : state === "running" || state === "sleeping" || state === "code-missing" ? "initialized" : state;
+    const status =
+      state === undefined ? undefined : state === "running" || state === "sleeping" || state === "code-missing" ? "initialized" : state;
     const items: AgentInfo[] = [];
     let after = page.cursor;
     while (true) {
-      const rows: readonly AgentListing[] = await this.#core.store.agents({ tenant: selection.tenant, type: selection.type, status, after, limit });
+      const rows: readonly AgentListing[] = await this.#core.store.agents({
+        tenant: selection.tenant,
+        type: selection.type,
+        status,
+        after,
+        limit,
+      });
       for (const row of rows) {
         after = row.address;
         const told = this.#info(row);
@@ -75,7 +85,11 @@ export class Reader {
     return [...now, ...later.filter(({ seq }) => !seen.has(seq))].map(mailInfo);
   }
 
-  async deadLetters(filter: { readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly reason?: string | undefined }, page: { readonly cursor?: string | undefined; readonly limit?: number | undefined }, info: (row: DeadRow) => DeadLetterInfo): Promise<Page<DeadLetterInfo>> {
+  async deadLetters(
+    filter: { readonly agent?: string | undefined; readonly tenant?: string | undefined; readonly reason?: string | undefined },
+    page: { readonly cursor?: string | undefined; readonly limit?: number | undefined },
+    info: (row: DeadRow) => DeadLetterInfo,
+  ): Promise<Page<DeadLetterInfo>> {
     const limit = bounded(page.limit);
     const agent = await this.#agentNo(filter.agent);
     const rows = await this.#core.store.listDead({ agent, tenant: filter.tenant, reason: filter.reason, after: page.cursor, limit });

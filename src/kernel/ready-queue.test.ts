@@ -21,34 +21,31 @@ const entry = (tenant: string): AgentEntry =>
 
 test("agents of one tenant go first come, first served, and nobody is lost", () => {
   fc.assert(
-    fc.property(
-      fc.array(fc.option(fc.constantFrom("one", "two", "three")), { maxLength: 200 }),
-      (steps) => {
-        const queue = new ReadyQueue();
-        const waiting = new Map<string, AgentEntry[]>();
-        let size = 0;
-        const shift = (): void => {
-          const got = queue.shift();
-          assert.equal(got === undefined, size === 0);
-          if (got === undefined) return;
-          size--;
-          assert.equal(waiting.get(got.tenant)?.shift(), got);
-        };
-        for (const tenant of steps) {
-          if (tenant === null) {
-            shift();
-            continue;
-          }
-          const added = entry(tenant);
-          waiting.set(tenant, [...(waiting.get(tenant) ?? []), added]);
-          queue.push(added);
-          size++;
-          assert.equal(queue.size, size);
+    fc.property(fc.array(fc.option(fc.constantFrom("one", "two", "three")), { maxLength: 200 }), (steps) => {
+      const queue = new ReadyQueue();
+      const waiting = new Map<string, AgentEntry[]>();
+      let size = 0;
+      const shift = (): void => {
+        const got = queue.shift();
+        assert.equal(got === undefined, size === 0);
+        if (got === undefined) return;
+        size--;
+        assert.equal(waiting.get(got.tenant)?.shift(), got);
+      };
+      for (const tenant of steps) {
+        if (tenant === null) {
+          shift();
+          continue;
         }
-        while (size > 0) shift();
-        assert.equal(queue.shift(), undefined);
-      },
-    ),
+        const added = entry(tenant);
+        waiting.set(tenant, [...(waiting.get(tenant) ?? []), added]);
+        queue.push(added);
+        size++;
+        assert.equal(queue.size, size);
+      }
+      while (size > 0) shift();
+      assert.equal(queue.shift(), undefined);
+    }),
   );
 });
 

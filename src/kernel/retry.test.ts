@@ -94,8 +94,7 @@ test("a policy out of range is refused by the name of its field", () => {
   for (const fault of faults)
     assert.throws(
       () => checkRetryPolicy(Object.assign({ ...good }, fault)),
-      (error: AosError) =>
-        error.code === "CONFIG_INVALID" && error.details["field"] === Object.keys(fault)[0],
+      (error: AosError) => error.code === "CONFIG_INVALID" && error.details["field"] === Object.keys(fault)[0],
     );
 });
 

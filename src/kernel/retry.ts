@@ -30,17 +30,13 @@ export const RETRY_DELAY_MS_MAX = 30 * 24 * 3_600_000;
  * @throws AosError CONFIG_INVALID naming the field.
  */
 export function checkRetryPolicy(policy: RetryPolicy): RetryPolicy {
-  const attemptsOk =
-    Number.isInteger(policy.attempts) && policy.attempts >= 1 && policy.attempts <= 1_000;
+  const attemptsOk = Number.isInteger(policy.attempts) && policy.attempts >= 1 && policy.attempts <= 1_000;
   if (!attemptsOk) refuse("attempts", policy.attempts, "a whole number from 1 to 1000");
-  if (!["fixed", "exponential"].includes(policy.backoff))
-    refuse("backoff", policy.backoff, "fixed or exponential");
+  if (!["fixed", "exponential"].includes(policy.backoff)) refuse("backoff", policy.backoff, "fixed or exponential");
   inRange("delayMs", policy.delayMs, 0, RETRY_DELAY_MS_MAX);
   if (policy.factor !== undefined) inRange("factor", policy.factor, 1, 100);
-  if (policy.maxDelayMs !== undefined)
-    inRange("maxDelayMs", policy.maxDelayMs, policy.delayMs, RETRY_DELAY_MS_MAX);
-  if (!["none", "full", "decorrelated", undefined].includes(policy.jitter))
-    refuse("jitter", policy.jitter, "none, full or decorrelated");
+  if (policy.maxDelayMs !== undefined) inRange("maxDelayMs", policy.maxDelayMs, policy.delayMs, RETRY_DELAY_MS_MAX);
+  if (!["none", "full", "decorrelated", undefined].includes(policy.jitter)) refuse("jitter", policy.jitter, "none, full or decorrelated");
   return policy;
 }
 
@@ -50,12 +46,7 @@ export function checkRetryPolicy(policy: RetryPolicy): RetryPolicy {
  * @param random A number in [0, 1).
  * @param previousMs The wait before this one, for `decorrelated`; the wait without jitter where left out.
  */
-export function retryDelay(
-  policy: RetryPolicy,
-  attempt: number,
-  random: number,
-  previousMs?: number,
-): number {
+export function retryDelay(policy: RetryPolicy, attempt: number, random: number, previousMs?: number): number {
   const plain = plainDelay(policy, attempt);
   const jitter = policy.jitter ?? "none";
   switch (jitter) {
@@ -75,10 +66,7 @@ export function retryDelay(
 /** Whether the policy lets an error be tried again; says nothing of how many attempts are left. */
 export function isRetryWorthwhile(policy: RetryPolicy, error: unknown): boolean {
   const fields = typeof error === "object" && error !== null ? error : {};
-  if (policy.retryOn !== undefined)
-    return (
-      "code" in fields && typeof fields.code === "string" && policy.retryOn.includes(fields.code)
-    );
+  if (policy.retryOn !== undefined) return "code" in fields && typeof fields.code === "string" && policy.retryOn.includes(fields.code);
   // An error that does not say is taken for transient, as a turn that throws is.
   return "retryable" in fields && typeof fields.retryable === "boolean" ? fields.retryable : true;
 }
@@ -95,8 +83,7 @@ function cap(policy: RetryPolicy): number {
 }
 
 function inRange(field: string, value: number, min: number, max: number): void {
-  if (!(Number.isFinite(value) && value >= min && value <= max))
-    refuse(field, value, `a number from ${min} to ${max}`);
+  if (!(Number.isFinite(value) && value >= min && value <= max)) refuse(field, value, `a number from ${min} to ${max}`);
 }
 
 function refuse(field: string, value: unknown, wanted: string): never {

@@ -160,9 +160,7 @@ export const EffectsAnswer = z.object({ items: z.array(EffectAnswer) });
 
 /** A list of schedules. */
 export const SchedulesAnswer = z.object({
-  items: z.array(
-    z.looseObject({ agent: z.string(), name: z.string(), spec: AnyJson, nextAt: Never }),
-  ),
+  items: z.array(z.looseObject({ agent: z.string(), name: z.string(), spec: AnyJson, nextAt: Never })),
 });
 
 /** Times to come. */
@@ -170,9 +168,7 @@ export const TimesAnswer = z.object({ items: z.array(Moment) });
 
 /** The agent types whose code is loaded. */
 export const TypesAnswer = z.object({
-  items: z.array(
-    z.object({ name: z.string(), revision: z.string(), contract: z.record(z.string(), AnyJson) }),
-  ),
+  items: z.array(z.object({ name: z.string(), revision: z.string(), contract: z.record(z.string(), AnyJson) })),
 });
 
 /** Names to numbers. */

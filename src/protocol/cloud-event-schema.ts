@@ -10,14 +10,8 @@ export const CloudEvent = z.looseObject({
   time: z.iso.datetime({ offset: true }).optional(),
   datacontenttype: z.string().optional(),
   data: z.unknown(),
-  aostarget: z
-    .string()
-    .optional()
-    .describe("type/id; left out: every agent that accepts the event"),
-  partitionkey: z
-    .string()
-    .optional()
-    .describe("order is kept per credential, source and partition"),
+  aostarget: z.string().optional().describe("type/id; left out: every agent that accepts the event"),
+  partitionkey: z.string().optional().describe("order is kept per credential, source and partition"),
   traceparent: z.string().optional(),
   aospriority: z.int().min(0).max(9).optional(),
   aosdeliverat: z.iso.datetime({ offset: true }).optional(),

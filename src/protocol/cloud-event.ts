@@ -1,10 +1,4 @@
-import {
-  AosError,
-  type Arrival,
-  type Fault,
-  parseDuration,
-  PRIORITY_MAX,
-} from "../kernel/index.ts";
+import { AosError, type Arrival, type Fault, parseDuration, PRIORITY_MAX } from "../kernel/index.ts";
 import { isJsonType, mediaTypeOf, parseJson } from "./json-text.ts";
 
 /** A CloudEvent as AOS understands it: checked, its data as JSON text. */
@@ -60,8 +54,7 @@ export function readBinaryEvent(
 ): EventFacts {
   const attributes: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith("ce-") && typeof value === "string")
-      attributes[name.slice(3)] = decodeHeader(value);
+    if (name.startsWith("ce-") && typeof value === "string") attributes[name.slice(3)] = decodeHeader(value);
   }
   const faults: Fault[] = [];
   const facts = readAttributes(attributes, now, faults);
@@ -102,11 +95,7 @@ export function readShorthand(value: unknown, now: number): EventFacts {
 }
 
 /** The arrival that an event is for the kernel; `principal` and the partition make its sender. */
-export function toArrival(
-  event: EventFacts,
-  principal: string,
-  key: string | undefined,
-): Omit<Arrival, "target"> {
+export function toArrival(event: EventFacts, principal: string, key: string | undefined): Omit<Arrival, "target"> {
   return {
     kind: "event",
     name: event.type,
@@ -154,11 +143,7 @@ function readData(event: Attributes, faults: Fault[]): string {
   const encoded = event["data_base64"];
   if (encoded === undefined) return JSON.stringify(event["data"] ?? null);
   if (event["data"] !== undefined) fault(faults, "data_base64", "must not stand beside data");
-  else if (
-    typeof encoded !== "string" ||
-    contentType === undefined ||
-    !/^[A-Za-z0-9+/]*={0,2}$/.test(encoded)
-  )
+  else if (typeof encoded !== "string" || contentType === undefined || !/^[A-Za-z0-9+/]*={0,2}$/.test(encoded))
     fault(faults, "data_base64", "must be base64 of JSON, with a JSON datacontenttype");
   else {
     try {
@@ -174,11 +159,7 @@ function readData(event: Attributes, faults: Fault[]): string {
 function requiredText(event: Attributes, name: string, faults: Fault[]): string {
   const value = event[name];
   if (typeof value === "string" && value !== "" && value.length <= TEXT_MAX) return value;
-  fault(
-    faults,
-    name,
-    value === undefined ? "is required" : `must be a text of 1 to ${TEXT_MAX} characters`,
-  );
+  fault(faults, name, value === undefined ? "is required" : `must be a text of 1 to ${TEXT_MAX} characters`);
   return "";
 }
 
@@ -187,19 +168,12 @@ function optionalText(event: Attributes, name: string, faults: Fault[]): string 
   return value === undefined || value === null ? undefined : requiredText(event, name, faults);
 }
 
-function wholeNumber(
-  event: Attributes,
-  name: string,
-  min: number,
-  max: number,
-  faults: Fault[],
-): number | undefined {
+function wholeNumber(event: Attributes, name: string, min: number, max: number, faults: Fault[]): number | undefined {
   const value = event[name];
   if (value === undefined || value === null) return undefined;
   // In headers every attribute is a text.
   const number = typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : value;
-  if (typeof number === "number" && Number.isInteger(number) && number >= min && number <= max)
-    return number;
+  if (typeof number === "number" && Number.isInteger(number) && number >= min && number <= max) return number;
   fault(faults, name, `must be a whole number from ${min} to ${max}`);
   return undefined;
 }
@@ -215,13 +189,7 @@ function moment(event: Attributes, name: string, faults: Fault[]): number | unde
   return undefined;
 }
 
-function delayed(
-  event: Attributes,
-  at: string,
-  delay: string,
-  now: number,
-  faults: Fault[],
-): number | undefined {
+function delayed(event: Attributes, at: string, delay: string, now: number, faults: Fault[]): number | undefined {
   const wait = event[delay];
   if (wait === undefined || wait === null) return moment(event, at, faults);
   try {
@@ -234,8 +202,7 @@ function delayed(
 }
 
 function asObject(value: unknown): Attributes {
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
-    return value as Attributes;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Attributes;
   throw new AosError("BODY_INVALID", "an event must be a JSON object");
 }
 

@@ -4,13 +4,7 @@
  * description of the API. It never opens a connection, never calls the kernel, and never trusts what it reads.
  */
 export { Batch, CloudEvent, CloudEventBatch } from "./cloud-event-schema.ts";
-export {
-  type EventFacts,
-  readBinaryEvent,
-  readEvent,
-  readShorthand,
-  toArrival,
-} from "./cloud-event.ts";
+export { type EventFacts, readBinaryEvent, readEvent, readShorthand, toArrival } from "./cloud-event.ts";
 export { isJsonType, JSON_DEPTH_MAX, mediaTypeOf, parseJson } from "./json-text.ts";
 export { Problem, type ProblemDocument, problemOf, retryAfterSeconds } from "./problem.ts";
 export {
@@ -64,12 +58,4 @@ export {
   TimesAnswer,
   TypesAnswer,
 } from "./answers.ts";
-export {
-  agentRow,
-  deadLetterRow,
-  effectRow,
-  mailRow,
-  moment,
-  recordRow,
-  scheduleRow,
-} from "./rows.ts";
+export { agentRow, deadLetterRow, effectRow, mailRow, moment, recordRow, scheduleRow } from "./rows.ts";

@@ -11,8 +11,7 @@ export const JSON_DEPTH_MAX = 200;
 export function parseJson(bytes: Uint8Array | string, what: string): unknown {
   let text: string;
   if (typeof bytes === "string") text = bytes;
-  else if (isUtf8(bytes))
-    text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  else if (isUtf8(bytes)) text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   else throw new AosError("BODY_INVALID", `${what} is not valid UTF-8`);
   if (text === "") throw new AosError("BODY_INVALID", `${what} is empty; JSON is expected`);
   if (isDeep(text))
@@ -22,11 +21,9 @@ export function parseJson(bytes: Uint8Array | string, what: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    throw new AosError(
-      "BODY_INVALID",
-      `${what} is not valid JSON: ${cause instanceof Error ? cause.message.slice(0, 200) : ""}`,
-      { cause },
-    );
+    throw new AosError("BODY_INVALID", `${what} is not valid JSON: ${cause instanceof Error ? cause.message.slice(0, 200) : ""}`, {
+      cause,
+    });
   }
 }
 
@@ -75,7 +72,5 @@ export function mediaTypeOf(header: string | undefined): string {
 
 /** Whether a media type is JSON: `application/json`, `text/json` or anything `+json`. */
 export function isJsonType(mediaType: string): boolean {
-  return (
-    mediaType === "application/json" || mediaType === "text/json" || mediaType.endsWith("+json")
-  );
+  return mediaType === "application/json" || mediaType === "text/json" || mediaType.endsWith("+json");
 }

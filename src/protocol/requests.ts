@@ -2,18 +2,10 @@ import { z } from "zod";
 
 const text = z.string().min(1).max(512);
 /** A whole number in a query string. */
-const number = (min: number, max: number): z.ZodType<number> =>
-  z.coerce.number().int().min(min).max(max);
+const number = (min: number, max: number): z.ZodType<number> => z.coerce.number().int().min(min).max(max);
 
 /** The states that a list filters by. */
-const State = z.enum([
-  "running",
-  "sleeping",
-  "paused",
-  "quarantined",
-  "terminated",
-  "code-missing",
-]);
+const State = z.enum(["running", "sleeping", "paused", "quarantined", "terminated", "code-missing"]);
 
 /** A request without a query. */
 export const Nothing = z.object({});
@@ -44,14 +36,9 @@ export const Selection = z
     all: z.boolean().optional(),
     reason: z.string().max(1_000).optional(),
   })
-  .refine(
-    (given) =>
-      given.all === true ||
-      given.type !== undefined ||
-      given.tenant !== undefined ||
-      given.state !== undefined,
-    { message: 'name a type, a tenant or a state, or say "all": true' },
-  );
+  .refine((given) => given.all === true || given.type !== undefined || given.tenant !== undefined || given.state !== undefined, {
+    message: 'name a type, a tenant or a state, or say "all": true',
+  });
 
 /** Where a journal is read. */
 export const JournalPage = z.object({

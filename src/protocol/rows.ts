@@ -1,11 +1,4 @@
-import type {
-  AgentInfo,
-  DeadLetterInfo,
-  EffectInfo,
-  MailInfo,
-  ScheduleInfo,
-  TurnRecord,
-} from "../kernel/index.ts";
+import type { AgentInfo, DeadLetterInfo, EffectInfo, MailInfo, ScheduleInfo, TurnRecord } from "../kernel/index.ts";
 
 /** A moment on the wire: RFC 3339 in UTC; null for never. */
 export function moment(at: number | undefined): string | null {
@@ -13,9 +6,7 @@ export function moment(at: number | undefined): string | null {
 }
 
 /** A record as journal, stream and log show it. */
-export function recordRow(
-  record: TurnRecord,
-): Readonly<Record<string, unknown>> & { readonly seq: number } {
+export function recordRow(record: TurnRecord): Readonly<Record<string, unknown>> & { readonly seq: number } {
   return { ...record, at: moment(record.at) };
 }
 

@@ -34,7 +34,11 @@ export type Webhook = (request: WebhookRequest) => WebhookArrival;
 /** What `onFirstBoot` may do. */
 export interface FirstBoot {
   /** Delivers a request to a webhook as if it had arrived over HTTP; resolves once durable. */
-  readonly deliver: (webhook: string, headers: Readonly<Record<string, string | undefined>>, body: Uint8Array) => Promise<{ readonly id: string; readonly duplicate: boolean }>;
+  readonly deliver: (
+    webhook: string,
+    headers: Readonly<Record<string, string | undefined>>,
+    body: Uint8Array,
+  ) => Promise<{ readonly id: string; readonly duplicate: boolean }>;
   readonly signal: AbortSignal;
   readonly log: (message: string) => void;
 }
@@ -60,7 +64,11 @@ export async function loadAgentsFile(given: string): Promise<AgentsFile> {
     module = (await import(pathToFileURL(path).href)) as Readonly<Record<string, unknown>>;
   } catch (thrown) {
     if (thrown instanceof AosError) throw thrown;
-    throw new AosError("CONFIG_INVALID", `agents file ${path} cannot be loaded: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown, details: { path } });
+    throw new AosError(
+      "CONFIG_INVALID",
+      `agents file ${path} cannot be loaded: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+      { cause: thrown, details: { path } },
+    );
   }
   const agents = [...new Set(Object.values(module).filter(isAgent))];
   const register = readRegister(path, module["register"]);
@@ -94,7 +102,13 @@ function locate(given: string): string {
 }
 
 function isAgent(value: unknown): value is LoadableAgent {
-  return typeof value === "function" && "contract" in value && typeof value.contract === "object" && value.contract !== null && "type" in value.contract;
+  return (
+    typeof value === "function" &&
+    "contract" in value &&
+    typeof value.contract === "object" &&
+    value.contract !== null &&
+    "type" in value.contract
+  );
 }
 
 function readRegister(path: string, value: unknown): AgentsFile["register"] {
@@ -125,7 +139,8 @@ function readWebhooks(path: string, value: unknown): AgentsFile["webhooks"] {
   if (value === undefined) return {};
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw faulty(path, "webhooks is not an object of functions");
   for (const [name, webhook] of Object.entries(value)) {
-    if (!WEBHOOK_NAME.test(name)) throw faulty(path, `webhooks: a name is 1–64 of A-Z a-z 0-9 . _ -, not ${JSON.stringify(name.slice(0, 80))}`);
+    if (!WEBHOOK_NAME.test(name))
+      throw faulty(path, `webhooks: a name is 1–64 of A-Z a-z 0-9 . _ -, not ${JSON.stringify(name.slice(0, 80))}`);
     if (typeof webhook !== "function") throw faulty(path, `webhooks.${name} is not a function`);
   }
   return value as Readonly<Record<string, Webhook>>;

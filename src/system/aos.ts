@@ -2,8 +2,31 @@ import { accessSync, constants, mkdirSync } from "node:fs";
 import { CronerCalendar } from "../adapters/croner/index.ts";
 import { lockFolder, SqliteStore } from "../adapters/sqlite/index.ts";
 import {
-  type Ack, type AgentClass, type AgentInfo, type AgentSelection, AosError, type Arrival, type CommandType, DEFAULT_TENANT, type EventType, formatAddress,
-  type Input, Kernel, type KernelEvent, type KernelStats, type Ledger, type LoadableAgent, type Output, parseAddress, parseDuration, shortAddress, type PurposeDrivenAgent, type QueryType, type Store, StoreLedger, type TurnRecord,
+  type Ack,
+  type AgentClass,
+  type AgentInfo,
+  type AgentSelection,
+  AosError,
+  type Arrival,
+  type CommandType,
+  DEFAULT_TENANT,
+  type EventType,
+  formatAddress,
+  type Input,
+  Kernel,
+  type KernelEvent,
+  type KernelStats,
+  type Ledger,
+  type LoadableAgent,
+  type Output,
+  parseAddress,
+  parseDuration,
+  shortAddress,
+  type PurposeDrivenAgent,
+  type QueryType,
+  type Store,
+  StoreLedger,
+  type TurnRecord,
 } from "../kernel/index.ts";
 import { AOSConfig, type AosConfigOptions, type AosSettings } from "../services/config/index.ts";
 import { EnvironmentService } from "../services/environment/index.ts";
@@ -77,7 +100,7 @@ export class AgentOperatingSystem {
 
   /** Takes the configuration; `initialize` opens the data folder. */
   constructor(config: AOSConfig | BootOptions = {}) {
-    this.#options = config instanceof AOSConfig ? ({ ...config.runtime } as BootOptions) : config;
+    this.#options = config instanceof AOSConfig ? { ...config.runtime } : config;
   }
 
   /**
@@ -131,13 +154,21 @@ export class AgentOperatingSystem {
   }
 
   /** Registers an agent, once and for ever: where it exists nothing changes. */
-  async register(agent: LoadableAgent, id: string, options: { readonly config?: unknown; readonly tags?: readonly string[]; readonly tenant?: string } = {}): Promise<{ readonly address: string; readonly created: boolean }> {
+  async register(
+    agent: LoadableAgent,
+    id: string,
+    options: { readonly config?: unknown; readonly tags?: readonly string[]; readonly tenant?: string } = {},
+  ): Promise<{ readonly address: string; readonly created: boolean }> {
     await this.load(agent);
     return this.#up.kernel.register(agent.contract.type, { id, ...options });
   }
 
   /** The seed's name for `register`: takes the class, or an object of it. */
-  registerAgent(agent: LoadableAgent | PurposeDrivenAgent, id = "main", options: { readonly config?: unknown } = {}): Promise<{ readonly address: string; readonly created: boolean }> {
+  registerAgent(
+    agent: LoadableAgent | PurposeDrivenAgent,
+    id = "main",
+    options: { readonly config?: unknown } = {},
+  ): Promise<{ readonly address: string; readonly created: boolean }> {
     const type = "contract" in agent ? agent : (agent.constructor as unknown as LoadableAgent);
     return this.register(type, id, options);
   }
@@ -149,7 +180,20 @@ export class AgentOperatingSystem {
 
   /** Sends an event; resolves once it is durable in the mailbox of everyone it is for. */
   async emit<E extends EventType>(type: E, data: Input<E["data"]>, options: EmitOptions = {}): Promise<readonly Ack[]> {
-    return this.#send({ kind: "event", name: type.name, data, version: type.version > 1 ? type.version : undefined, key: options.key, source: options.source, priority: options.priority, deliverAt: this.#when(options.in) }, options.to, options.tenant);
+    return this.#send(
+      {
+        kind: "event",
+        name: type.name,
+        data,
+        version: type.version > 1 ? type.version : undefined,
+        key: options.key,
+        source: options.source,
+        priority: options.priority,
+        deliverAt: this.#when(options.in),
+      },
+      options.to,
+      options.tenant,
+    );
   }
 
   /** The seed's `processEvent`: an event without types, for one agent or for all that accept it. */
@@ -161,17 +205,38 @@ export class AgentOperatingSystem {
   async sendAgentMessage(from: string, to: string, message: { readonly type: string; readonly data?: unknown }): Promise<Ack> {
     const { tenant, type, id } = parseAddress(from);
     await this.#up.kernel.agent(formatAddress(type, id, tenant));
-    return this.#up.kernel.accept({ target: this.#address(to), kind: "event", name: message.type, data: message.data, source: shortAddress(formatAddress(type, id, tenant)), from: formatAddress(type, id, tenant) });
+    return this.#up.kernel.accept({
+      target: this.#address(to),
+      kind: "event",
+      name: message.type,
+      data: message.data,
+      source: shortAddress(formatAddress(type, id, tenant)),
+      from: formatAddress(type, id, tenant),
+    });
   }
 
   /** Runs a command and waits for its reply. */
-  async call<A extends AgentClass, K extends keyof Commands<A> & string>(type: A, id: string, name: K, input: InputOf<Commands<A>[K]>, options: { readonly key?: string; readonly waitMs?: number } = {}): Promise<OutputOf<Commands<A>[K]>> {
-    const { output } = await this.#up.kernel.command({ target: formatAddress(type.contract.type, id), name, data: input, key: options.key }, options.waitMs);
+  async call<A extends AgentClass, K extends keyof Commands<A> & string>(
+    type: A,
+    id: string,
+    name: K,
+    input: InputOf<Commands<A>[K]>,
+    options: { readonly key?: string; readonly waitMs?: number } = {},
+  ): Promise<OutputOf<Commands<A>[K]>> {
+    const { output } = await this.#up.kernel.command(
+      { target: formatAddress(type.contract.type, id), name, data: input, key: options.key },
+      options.waitMs,
+    );
     return output as OutputOf<Commands<A>[K]>;
   }
 
   /** Asks a query of the last committed state. */
-  async query<A extends AgentClass, K extends keyof Queries<A> & string>(type: A, id: string, name: K, input: InputOf<Queries<A>[K]>): Promise<OutputOf<Queries<A>[K]>> {
+  async query<A extends AgentClass, K extends keyof Queries<A> & string>(
+    type: A,
+    id: string,
+    name: K,
+    input: InputOf<Queries<A>[K]>,
+  ): Promise<OutputOf<Queries<A>[K]>> {
     return (await this.#up.kernel.query(formatAddress(type.contract.type, id), name, input)) as OutputOf<Queries<A>[K]>;
   }
 
@@ -226,10 +291,13 @@ export class AgentOperatingSystem {
 
   async #open(): Promise<void> {
     const { configFile, codeVersion, report = () => undefined, isSupervised = false, isDormant = false, ...runtime } = this.#options;
-    const sources: SettingsSources = { runtime: runtime as AosConfigOptions, file: configFile };
+    const sources: SettingsSources = { runtime: runtime, file: configFile };
     const settings = await loadSettings(sources);
     const store = settings.get("store");
-    if (store.startsWith("postgres")) throw new AosError("CONFIG_INVALID", "store: the PostgreSQL adapter is not part of this version; use sqlite or memory", { details: { key: "store" } });
+    if (store.startsWith("postgres"))
+      throw new AosError("CONFIG_INVALID", "store: the PostgreSQL adapter is not part of this version; use sqlite or memory", {
+        details: { key: "store" },
+      });
     const dir = settings.get("dir");
     const isOnDisk = store === "sqlite";
     if (isOnDisk) makeFolder(dir);
@@ -238,9 +306,18 @@ export class AgentOperatingSystem {
       const clock = settings.get("clock") === "inject" ? new InjectedClock() : new SystemClock();
       const sqlite = new SqliteStore({ path: isOnDisk ? `${dir}/aos.db` : ":memory:" });
       const blamed = isOnDisk && !isDormant ? takeVerdict(dir) : undefined;
-      const watchdog = isOnDisk && isSupervised && settings.get("watchdog.enabled") ? new Watchdog(dir, settings.get("watchdog.deadlineMs")) : undefined;
+      const watchdog =
+        isOnDisk && isSupervised && settings.get("watchdog.enabled") ? new Watchdog(dir, settings.get("watchdog.deadlineMs")) : undefined;
       const kernel = await Kernel.open(
-        { store: sqlite, clock, entropy: new SystemEntropy(clock), hasher: systemHasher, calendar: new CronerCalendar(), limits: limitsOf(settings), report },
+        {
+          store: sqlite,
+          clock,
+          entropy: new SystemEntropy(clock),
+          hasher: systemHasher,
+          calendar: new CronerCalendar(),
+          limits: limitsOf(settings),
+          report,
+        },
         {
           node: settings.get("node.name"),
           codeVersion: codeVersion ?? process.env["AOS_CODE_VERSION"] ?? "dev",
@@ -253,7 +330,10 @@ export class AgentOperatingSystem {
       const handlers = new Map<string, TopicHandler>();
       if (!isDormant) await kernel.load(subscriberType(handlers));
       this.#running = {
-        kernel, settings, clock, store: sqlite,
+        kernel,
+        settings,
+        clock,
+        store: sqlite,
         bus: new MessageBus(kernel, handlers, () => this.#begin()),
         ledger: new StoreLedger(sqlite, (commit) => kernel.write(commit)),
         release: async () => {
@@ -291,6 +371,10 @@ function makeFolder(dir: string): void {
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (thrown) {
     const why = thrown instanceof Error && "code" in thrown ? String(thrown.code) : String(thrown);
-    throw new AosError("CONFIG_INVALID", `dir: the data folder ${dir} cannot be made or written to (${why}); choose another one with --dir or AOS_DIR`, { cause: thrown, details: { key: "dir", dir } });
+    throw new AosError(
+      "CONFIG_INVALID",
+      `dir: the data folder ${dir} cannot be made or written to (${why}); choose another one with --dir or AOS_DIR`,
+      { cause: thrown, details: { key: "dir", dir } },
+    );
   }
 }

@@ -14,16 +14,7 @@ import {
   state,
   type TurnRecord,
 } from "../index.ts";
-import {
-  advance,
-  afterCrash,
-  ended,
-  folder,
-  onDisk,
-  refused,
-  rest,
-  scene,
-} from "../../test/support/scene.ts";
+import { advance, afterCrash, ended, folder, onDisk, refused, rest, scene } from "../../test/support/scene.ts";
 
 const Add = event("add", z.object({ by: z.number() }));
 const Many = event(
@@ -88,14 +79,8 @@ test("one key is accepted once: again it is a duplicate with the first id, with 
   assert.equal(error.details["id"], first?.id);
   await refused("IDEMPOTENCY_CONFLICT", aos.emit(Big, { text: "" }, to));
   // The key is the sender's and the receiver's: another of either may use it.
-  assert.equal(
-    (await aos.emit(Add, { by: 1 }, { to: [Counter, "b"], key: "k" }))[0]?.duplicate,
-    false,
-  );
-  assert.equal(
-    (await aos.emit(Add, { by: 1 }, { ...to, source: "elsewhere" }))[0]?.duplicate,
-    false,
-  );
+  assert.equal((await aos.emit(Add, { by: 1 }, { to: [Counter, "b"], key: "k" }))[0]?.duplicate, false);
+  assert.equal((await aos.emit(Add, { by: 1 }, { ...to, source: "elsewhere" }))[0]?.duplicate, false);
   await rest(aos);
   assert.equal(await total(aos), 2);
 });
@@ -103,9 +88,7 @@ test("one key is accepted once: again it is a duplicate with the first id, with 
 test("a hundred who send under one key at once are one event, and all hear the same id", async (t) => {
   const aos = await scene(t);
   await aos.register(Counter, "a");
-  const acks = await Promise.all(
-    Array.from({ length: 100 }, () => aos.emit(Add, { by: 1 }, { to: [Counter, "a"], key: "k" })),
-  );
+  const acks = await Promise.all(Array.from({ length: 100 }, () => aos.emit(Add, { by: 1 }, { to: [Counter, "a"], key: "k" })));
   assert.equal(new Set(acks.map(([ack]) => ack?.id)).size, 1);
   assert.equal(acks.filter(([ack]) => ack?.duplicate === false).length, 1);
   await rest(aos);
@@ -116,30 +99,16 @@ test("keys are remembered over a crash, of mail that waits and of mail that is d
   const dir = folder(t);
   const before = await onDisk(t, dir);
   await before.register(Counter, "a");
-  for (let n = 0; n < 300; n++)
-    await before.emit(Add, { by: 1 }, { to: [Counter, "a"], key: `done ${n}` });
+  for (let n = 0; n < 300; n++) await before.emit(Add, { by: 1 }, { to: [Counter, "a"], key: `done ${n}` });
   await rest(before);
   await before.kernel.move("counter/a", "pause");
-  for (let n = 0; n < 50; n++)
-    await before.emit(Add, { by: 1 }, { to: [Counter, "a"], key: `waits ${n}` });
+  for (let n = 0; n < 50; n++) await before.emit(Add, { by: 1 }, { to: [Counter, "a"], key: `waits ${n}` });
   await before.emit(Add, { by: 1 }, { to: [Counter, "a"], key: "later", in: "1h" });
   const aos = await onDisk(t, afterCrash(t, dir));
   await aos.load(Counter);
-  const keys = [
-    ...Array.from({ length: 300 }, (_, n) => `done ${n}`),
-    ...Array.from({ length: 50 }, (_, n) => `waits ${n}`),
-    "later",
-  ];
-  for (const key of keys)
-    assert.equal(
-      (await aos.emit(Add, { by: 1 }, { to: "counter/a", key }))[0]?.duplicate,
-      true,
-      key,
-    );
-  await refused(
-    "IDEMPOTENCY_CONFLICT",
-    aos.emit(Add, { by: 7 }, { to: "counter/a", key: "done 0" }),
-  );
+  const keys = [...Array.from({ length: 300 }, (_, n) => `done ${n}`), ...Array.from({ length: 50 }, (_, n) => `waits ${n}`), "later"];
+  for (const key of keys) assert.equal((await aos.emit(Add, { by: 1 }, { to: "counter/a", key }))[0]?.duplicate, true, key);
+  await refused("IDEMPOTENCY_CONFLICT", aos.emit(Add, { by: 7 }, { to: "counter/a", key: "done 0" }));
   await aos.kernel.move("counter/a", "resume");
   await advance(aos, 3_600_000);
   assert.equal(await total(aos), 351);
@@ -149,12 +118,7 @@ test("a turn leaves so many messages, timers and decisions and no more; what it 
   const aos = await scene(t, { limits: { messagesPerTurn: 4 } });
   await aos.register(Counter, "a");
   await aos.register(Counter, "b");
-  for (const data of [
-    { messages: 4 },
-    { messages: 5 },
-    { messages: 1, decisions: 4 },
-    { messages: 1, timers: 2, decisions: 2 },
-  ])
+  for (const data of [{ messages: 4 }, { messages: 5 }, { messages: 1, decisions: 4 }, { messages: 1, timers: 2, decisions: 2 }])
     await ended(aos, await aos.emit(Many, data, { to: [Counter, "a"] }));
   assert.deepEqual(await codes(aos), ["LIMIT_EXCEEDED", "LIMIT_EXCEEDED", "LIMIT_EXCEEDED"]);
 });
@@ -165,15 +129,9 @@ test("a payload of as many bytes as the limit is accepted, one more is refused, 
   await aos.register(Counter, "b");
   const frame = JSON.stringify({ text: "" }).length;
   await aos.emit(Big, { text: "x".repeat(1_024 - frame) }, { to: [Counter, "a"] });
-  await refused(
-    "PAYLOAD_TOO_LARGE",
-    aos.emit(Big, { text: "x".repeat(1_025 - frame) }, { to: [Counter, "a"] }),
-  );
+  await refused("PAYLOAD_TOO_LARGE", aos.emit(Big, { text: "x".repeat(1_025 - frame) }, { to: [Counter, "a"] }));
   // Bytes count, not characters.
-  await refused(
-    "PAYLOAD_TOO_LARGE",
-    aos.emit(Big, { text: "é".repeat(1_024 / 2 - 3) }, { to: [Counter, "a"] }),
-  );
+  await refused("PAYLOAD_TOO_LARGE", aos.emit(Big, { text: "é".repeat(1_024 / 2 - 3) }, { to: [Counter, "a"] }));
   await rest(aos);
   assert.deepEqual(await codes(aos), ["PAYLOAD_TOO_LARGE"]);
 });
@@ -182,19 +140,10 @@ test("mail for nobody, of no known event, malformed, of an impossible priority o
   const aos = await scene(t);
   await aos.register(Counter, "a");
   await refused("AGENT_NOT_FOUND", aos.emit(Add, { by: 1 }, { to: "counter/x" }));
-  await refused(
-    "EVENT_NOT_ACCEPTED",
-    aos.processEvent({ type: "unknown", data: {}, to: "counter/a" }),
-  );
-  await refused(
-    "PAYLOAD_INVALID",
-    aos.processEvent({ type: "add", data: { by: "1" }, to: "counter/a" }),
-  );
+  await refused("EVENT_NOT_ACCEPTED", aos.processEvent({ type: "unknown", data: {}, to: "counter/a" }));
+  await refused("PAYLOAD_INVALID", aos.processEvent({ type: "add", data: { by: "1" }, to: "counter/a" }));
   await refused("LIMIT_EXCEEDED", aos.emit(Add, { by: 1 }, { to: "counter/a", priority: 10 }));
-  await refused(
-    "NOT_JSON",
-    aos.processEvent({ type: "add", data: { by: 1, at: new Date(0) }, to: "counter/a" }),
-  );
+  await refused("NOT_JSON", aos.processEvent({ type: "add", data: { by: 1, at: new Date(0) }, to: "counter/a" }));
   assert.deepEqual(await aos.kernel.mailbox("counter/a"), []);
 });
 
@@ -213,8 +162,7 @@ test("a stream that resumes from any record has every later one once and in orde
         if (--left === 0) return;
       }
     })();
-    for (let n = 0; n < 2; n++)
-      await aos.emit(Add, { by: 1 }, { to: [Counter, n === 0 ? "a" : "b"] });
+    for (let n = 0; n < 2; n++) await aos.emit(Add, { by: 1 }, { to: [Counter, n === 0 ? "a" : "b"] });
     await rest(aos);
     ending.abort();
     await reading;
@@ -224,10 +172,7 @@ test("a stream that resumes from any record has every later one once and in orde
     seen.push(record);
     if (record.seq === aos.kernel.lastRecord()) last.abort();
   }
-  const stored = [
-    ...(await aos.kernel.journal("counter/a")),
-    ...(await aos.kernel.journal("counter/b")),
-  ].map(({ seq }) => seq);
+  const stored = [...(await aos.kernel.journal("counter/a")), ...(await aos.kernel.journal("counter/b"))].map(({ seq }) => seq);
   assert.deepEqual(
     seen.map(({ seq }) => seq),
     stored.toSorted((left, right) => left - right),
@@ -241,8 +186,7 @@ test("a stream of one agent shows that agent alone, from now on unless it says f
   const ending = new AbortController();
   const seen: [string, string][] = [];
   const reading = (async () => {
-    for await (const { agent, cause } of aos.watch([Counter, "a"], { signal: ending.signal }))
-      seen.push([agent, cause.type]);
+    for await (const { agent, cause } of aos.watch([Counter, "a"], { signal: ending.signal })) seen.push([agent, cause.type]);
   })();
   for (const id of ["b", "a"]) await aos.emit(Big, { text: "" }, { to: [Counter, id] });
   await rest(aos);
@@ -299,9 +243,7 @@ test("contracts take valibot and arktype wherever they take zod: events, command
   }) {
     readonly handlers = this.handle({
       named: (ctx, { data }) => void ctx.state.names.push(data.name),
-      sized: async (ctx, { data }) =>
-        void (ctx.state.size =
-          data.size > 1_000 ? Number.NaN : await ctx.effect(Twice, { n: data.size })),
+      sized: async (ctx, { data }) => void (ctx.state.size = data.size > 1_000 ? Number.NaN : await ctx.effect(Twice, { n: data.size })),
       rename: (ctx, { to }) => {
         const [was = ""] = ctx.state.names.splice(0, 1, to);
         return { was };

@@ -1,26 +1,8 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { z } from "zod";
-import {
-  type AgentOperatingSystem,
-  AosError,
-  type BootOptions,
-  type Budget,
-  effect,
-  event,
-  PurposeDrivenAgent,
-  state,
-} from "../index.ts";
-import {
-  advance,
-  afterCrash,
-  ended,
-  folder,
-  onDisk,
-  refused,
-  rest,
-  scene,
-} from "../../test/support/scene.ts";
+import { type AgentOperatingSystem, AosError, type BootOptions, type Budget, effect, event, PurposeDrivenAgent, state } from "../index.ts";
+import { advance, afterCrash, ended, folder, onDisk, refused, rest, scene } from "../../test/support/scene.ts";
 
 const Go = event(
   "go",
@@ -81,17 +63,12 @@ async function spending(
   return { aos, told, Spender };
 }
 
-const stateOf = async (aos: AgentOperatingSystem): Promise<unknown> =>
-  (await aos.kernel.state("spender/a")).state;
-const notices = (told: readonly Told[]): number =>
-  told.filter(({ event: name }) => name === "budget.spent").length;
+const stateOf = async (aos: AgentOperatingSystem): Promise<unknown> => (await aos.kernel.state("spender/a")).state;
+const notices = (told: readonly Told[]): number => told.filter(({ event: name }) => name === "budget.spent").length;
 
 test("one effect more than the contract allows a turn throws EFFECT_LIMIT, which the handler may catch", async (t) => {
   const { aos, Spender } = await spending(t, { effects: { turn: 2 } });
-  assert.equal(
-    (await ended(aos, await aos.emit(Go, { calls: 2 }, { to: [Spender, "a"] }))).outcome,
-    "done",
-  );
+  assert.equal((await ended(aos, await aos.emit(Go, { calls: 2 }, { to: [Spender, "a"] }))).outcome, "done");
   await ended(aos, await aos.emit(Go, { calls: 3, isCaught: true }, { to: [Spender, "a"] }));
   assert.deepEqual(await stateOf(aos), { n: 2, codes: ["EFFECT_LIMIT"] });
   const record = await ended(aos, await aos.emit(Go, { calls: 3 }, { to: [Spender, "a"] }));
@@ -107,10 +84,7 @@ for (const quantity of ["turns", "effects"] as const) {
     const { items } = await aos.kernel.deadLetters({ reason: "CHAIN_CUT" });
     assert.equal(items.length, 1);
     assert.equal(told.filter(({ event: name }) => name === "chain.cut").length, 1);
-    assert.equal(
-      (await ended(aos, await aos.emit(Go, {}, { to: [Spender, "a"] }))).outcome,
-      "done",
-    );
+    assert.equal((await ended(aos, await aos.emit(Go, {}, { to: [Spender, "a"] }))).outcome, "done");
   });
 }
 
@@ -121,9 +95,7 @@ for (const quantity of ["turns", "effects"] as const) {
     await rest(aos);
     assert.deepEqual(await stateOf(aos), { n: 2, codes: [] });
     assert.equal(notices(told), 1);
-    const parked = (await aos.kernel.journal("spender/a")).filter(
-      ({ outcome }) => outcome === "parked",
-    );
+    const parked = (await aos.kernel.journal("spender/a")).filter(({ outcome }) => outcome === "parked");
     assert.equal(parked.length, 1);
     assert.match(parked[0]?.note ?? "", new RegExp(`"kind":"budget","on":"${quantity}"`));
     const { state: shown, parked: setAside, mailbox } = await aos.kernel.agent("spender/a");

@@ -6,10 +6,7 @@ import { z } from "zod";
 import { event, PurposeDrivenAgent, state } from "../index.ts";
 import { advance, afterCrash, folder, onDisk, rest, scene } from "../../test/support/scene.ts";
 
-const Go = event(
-  "go",
-  z.object({ fail: z.boolean().default(false), idle: z.boolean().default(false) }),
-);
+const Go = event("go", z.object({ fail: z.boolean().default(false), idle: z.boolean().default(false) }));
 
 function worker(budget: Readonly<Record<string, { readonly hour: number }>>) {
   return class Worker extends PurposeDrivenAgent.define({
@@ -46,7 +43,10 @@ test("a wake is one for all the mail that is there: the budget of wakes counts i
   assert.deepEqual((await aos.kernel.state("worker/a")).state, { n: 4 });
   const waiting = await aos.kernel.mailbox("worker/a");
   assert.equal(waiting.length, 2);
-  assert.deepEqual(waiting.map(({ parked }) => (parked as { on: string } | undefined)?.on), ["wakes", undefined]);
+  assert.deepEqual(
+    waiting.map(({ parked }) => (parked as { on: string } | undefined)?.on),
+    ["wakes", undefined],
+  );
   await advance(aos, 3_600_000);
   assert.deepEqual((await aos.kernel.state("worker/a")).state, { n: 6 });
 });

@@ -30,10 +30,7 @@ test("two agents that tell each other for ever stop at depth 64: one cut in the 
   await game(aos);
   const [ack] = await aos.emit(Ball, { n: 0 }, { to: [Player, "a"] });
   for (let round = 0; round < 20; round++) await rest(aos);
-  const rows = [
-    ...(await aos.kernel.journal("player/a")),
-    ...(await aos.kernel.journal("player/b")),
-  ];
+  const rows = [...(await aos.kernel.journal("player/a")), ...(await aos.kernel.journal("player/b"))];
   const cuts = rows.filter(({ kind }) => kind === "chain.cut");
   assert.equal(cuts.length, 1);
   assert.equal(cuts[0]?.cause.chain, ack?.id);
@@ -42,10 +39,7 @@ test("two agents that tell each other for ever stop at depth 64: one cut in the 
   assert.equal(items[0]?.reason, "CHAIN_CUT");
   assert.equal(items[0]?.chain, ack?.id);
   assert.equal(items[0]?.depth, 65);
-  assert.equal(
-    rows.filter(({ kind, outcome }) => kind === "event" && outcome === "done").length,
-    65,
-  );
+  assert.equal(rows.filter(({ kind, outcome }) => kind === "event" && outcome === "done").length, 65);
 });
 
 test("a chain that was cut goes on as a new chain when its dead letter is redriven", async (t) => {

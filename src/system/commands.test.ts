@@ -44,10 +44,8 @@ class Desk extends PurposeDrivenAgent.define({
     start: async (ctx, { data }) => {
       const id = data.to.split("/")[1] ?? "";
       try {
-        if (data.timeoutMs !== undefined)
-          await ctx.agent(Desk, id).ask("stall", {}, { timeoutMs: data.timeoutMs });
-        else if (id === "circle" || id === "a")
-          await ctx.agent(Desk, id).ask("circle", { to: "a" });
+        if (data.timeoutMs !== undefined) await ctx.agent(Desk, id).ask("stall", {}, { timeoutMs: data.timeoutMs });
+        else if (id === "circle" || id === "a") await ctx.agent(Desk, id).ask("circle", { to: "a" });
         else ctx.state.n = (await ctx.agent(Desk, id).ask("add", { by: 1 })).total;
       } catch (thrown) {
         ctx.state.codes.push((thrown as AosError).code);
@@ -67,9 +65,7 @@ test("a command changes state and is answered after its commit", async (t) => {
 test("a command under one key runs once, and every caller gets the one reply", async (t) => {
   const aos = await scene(t);
   await aos.register(Desk, "a");
-  const answers = await Promise.all(
-    Array.from({ length: 5 }, () => aos.call(Desk, "a", "add", { by: 1 }, { key: "k" })),
-  );
+  const answers = await Promise.all(Array.from({ length: 5 }, () => aos.call(Desk, "a", "add", { by: 1 }, { key: "k" })));
   assert.deepEqual(
     answers,
     Array.from({ length: 5 }, () => ({ total: 1 })),
@@ -96,10 +92,7 @@ test("a command that takes longer than its caller waits is durable: REPLY_PENDIN
   const aos = await scene(t);
   await aos.register(Desk, "a");
   await aos.kernel.move("desk/a", "pause");
-  const waiting = refused(
-    "REPLY_PENDING",
-    aos.call(Desk, "a", "add", { by: 1 }, { waitMs: 1_000 }),
-  );
+  const waiting = refused("REPLY_PENDING", aos.call(Desk, "a", "add", { by: 1 }, { waitMs: 1_000 }));
   await advance(aos, 1_000);
   const { details } = await waiting;
   const id = String(details["id"]);

@@ -2,20 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
 import { AosError, effect, event, PurposeDrivenAgent, refuse, state } from "../index.ts";
-import {
-  afterCrash,
-  ended,
-  folder,
-  onDisk,
-  refused,
-  rest,
-  scene,
-} from "../../test/support/scene.ts";
+import { afterCrash, ended, folder, onDisk, refused, rest, scene } from "../../test/support/scene.ts";
 
-const Job = event(
-  "job",
-  z.object({ n: z.number(), how: z.enum(["throw", "unavailable", "refuse"]).default("throw") }),
-);
+const Job = event("job", z.object({ n: z.number(), how: z.enum(["throw", "unavailable", "refuse"]).default("throw") }));
 const calls: string[] = [];
 const Pay = effect("pay", {
   input: z.object({ n: z.number() }),
@@ -100,7 +89,10 @@ test("a redriven letter keeps its id and what its effects did, over a crash too;
   assert.equal(calls.length, 4);
   assert.equal(new Set(calls).size, 4, "a fresh letter has a key of its own");
   const { done } = (await aos.kernel.state("payer/a")).state as { done: readonly number[] };
-  assert.deepEqual(done.toSorted((left, right) => left - right), [1, 2]);
+  assert.deepEqual(
+    done.toSorted((left, right) => left - right),
+    [1, 2],
+  );
   assert.equal((await aos.kernel.deadLetters({})).items.length, 1);
 });
 
@@ -124,10 +116,7 @@ test("a dropped letter is gone, with what was remembered for it; a refusal never
   for (const { id } of items) await aos.kernel.drop(id);
   assert.deepEqual((await aos.kernel.deadLetters({})).items, []);
   assert.deepEqual(await aos.kernel.effects({}), []);
-  const record = await ended(
-    aos,
-    await aos.emit(Job, { n: 4, how: "refuse" }, { to: [Payer, "a"] }),
-  );
+  const record = await ended(aos, await aos.emit(Job, { n: 4, how: "refuse" }, { to: [Payer, "a"] }));
   assert.equal(record.outcome, "refused");
   assert.deepEqual((await aos.kernel.deadLetters({})).items, []);
 });

@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
 import { type AgentOperatingSystem, event, PurposeDrivenAgent, state } from "../index.ts";
-import {
-  afterCrash,
-  ended,
-  folder,
-  onDisk,
-  refused,
-  rest,
-  scene,
-} from "../../test/support/scene.ts";
+import { afterCrash, ended, folder, onDisk, refused, rest, scene } from "../../test/support/scene.ts";
 
 const Work = event("work", z.object({}));
 const counted = state(1, z.object({ n: z.number() }), { initial: () => ({ n: 0 }) });
@@ -141,10 +133,7 @@ test("a terminated dependency holds its dependents for good; they can still be m
   await aos.emit(Work, {}, { to: [Middle, "main"] });
   await rest(aos);
   assert.equal((await aos.kernel.agent("middle/main")).reason, "waits for base/main (terminated)");
-  assert.equal(
-    (await aos.kernel.move("middle/main", "pause", { reason: "given up" })).reason,
-    "given up",
-  );
+  assert.equal((await aos.kernel.move("middle/main", "pause", { reason: "given up" })).reason, "given up");
 });
 
 test("mail that was stored before a restart waits for its dependency's code, though its agent is not in memory", async (t) => {
@@ -161,10 +150,7 @@ test("mail that was stored before a restart waits for its dependency's code, tho
   assert.equal((await aos.kernel.agent("middle/main")).reason, "waits for base/main (paused)");
   await aos.kernel.move("base/main", "resume");
   await rest(aos);
-  assert.equal(
-    (await aos.kernel.agent("middle/main")).reason,
-    "waits for base/main (code-missing)",
-  );
+  assert.equal((await aos.kernel.agent("middle/main")).reason, "waits for base/main (code-missing)");
   assert.equal(await count(aos, "middle/main"), 0);
   await aos.load(Base);
   await rest(aos);
@@ -191,10 +177,7 @@ test("a dependency is one of the agent's own tenant", async (t) => {
   const [ack] = await aos.emit(Work, {}, { to: "other/middle/main" });
   assert.ok(ack);
   await rest(aos);
-  assert.equal(
-    (await aos.kernel.agent("other/middle/main")).reason,
-    "waits for other/base/main (not registered)",
-  );
+  assert.equal((await aos.kernel.agent("other/middle/main")).reason, "waits for other/base/main (not registered)");
   await aos.register(Base, "main", { tenant: "other" });
   assert.equal((await ended(aos, [ack])).outcome, "done");
 });

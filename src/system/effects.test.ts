@@ -2,16 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
 import { AosError, effect, event, PurposeDrivenAgent, state } from "../index.ts";
-import {
-  advance,
-  afterCrash,
-  ended,
-  folder,
-  onDisk,
-  refused,
-  rest,
-  scene,
-} from "../../test/support/scene.ts";
+import { advance, afterCrash, ended, folder, onDisk, refused, rest, scene } from "../../test/support/scene.ts";
 
 const Go = event("go", z.object({ n: z.number().default(0) }));
 const Out = z.object({ ref: z.string() });
@@ -25,10 +16,7 @@ test("an effect that succeeded is not called again when its turn is retried, and
     input: In,
     output: Out,
     repeat: "key",
-    run: ({ id }, { idempotencyKey }) => (
-      calls.push(idempotencyKey),
-      { ref: `${id}-${calls.length}` }
-    ),
+    run: ({ id }, { idempotencyKey }) => (calls.push(idempotencyKey), { ref: `${id}-${calls.length}` }),
   });
   class Payer extends PurposeDrivenAgent.define({
     type: "payer",
@@ -93,9 +81,7 @@ test("a retryable failure runs again under the same key; a final one is given fr
   }) {
     readonly handlers = this.handle({
       go: async (ctx) => {
-        await ctx
-          .effect(Final, { id: "y" })
-          .catch((error: unknown) => ctx.state.refs.push((error as AosError).code));
+        await ctx.effect(Final, { id: "y" }).catch((error: unknown) => ctx.state.refs.push((error as AosError).code));
         ctx.state.refs.push((await ctx.effect(Flaky, { id: "x" })).ref);
       },
     });
@@ -130,8 +116,7 @@ test("equal calls in one turn are counted: each happens once, and each is rememb
   }) {
     readonly handlers = this.handle({
       go: async (ctx) => {
-        for (let at = 0; at < 3; at++)
-          ctx.state.refs.push((await ctx.effect(Roll, { id: "same" })).ref);
+        for (let at = 0; at < 3; at++) ctx.state.refs.push((await ctx.effect(Roll, { id: "same" })).ref);
         if (ctx.attempt === 1) throw new Error("again");
       },
     });
@@ -194,14 +179,10 @@ function world() {
       run: ({ id }, { idempotencyKey }) => {
         calls.push({ name: repeat, key: idempotencyKey, input: id });
         happened.add(idempotencyKey);
-        return isHanging
-          ? new Promise<never>(() => undefined)
-          : { ref: `${repeat}-${calls.length}` };
+        return isHanging ? new Promise<never>(() => undefined) : { ref: `${repeat}-${calls.length}` };
       },
       reconcile: async (_input, { idempotencyKey }) =>
-        happened.has(idempotencyKey)
-          ? { happened: true, output: { ref: "found" } }
-          : { happened: false },
+        happened.has(idempotencyKey) ? { happened: true, output: { ref: "found" } } : { happened: false },
     });
   const effects = {
     safe: make("safe"),
@@ -209,10 +190,7 @@ function world() {
     reconcile: make("reconcile"),
     never: make("never"),
   };
-  const Kind = event(
-    "kind",
-    z.object({ kind: z.enum(["safe", "key", "reconcile", "never"]), id: z.string() }),
-  );
+  const Kind = event("kind", z.object({ kind: z.enum(["safe", "key", "reconcile", "never"]), id: z.string() }));
   class Doer extends PurposeDrivenAgent.define({
     type: "doer",
     purpose: "Do",
@@ -222,10 +200,7 @@ function world() {
     retry: FAST,
   }) {
     readonly handlers = this.handle({
-      kind: async (ctx, { data }) =>
-        void ctx.state.refs.push(
-          (await ctx.effect(effects[data.kind], { id: chosen(data.id) })).ref,
-        ),
+      kind: async (ctx, { data }) => void ctx.state.refs.push((await ctx.effect(effects[data.kind], { id: chosen(data.id) })).ref),
       go: (ctx) => void ctx.state.refs.push("later"),
     });
   }
@@ -239,10 +214,7 @@ function world() {
   };
 }
 
-async function crashIn(
-  t: Parameters<typeof folder>[0],
-  kind: "safe" | "key" | "reconcile" | "never",
-) {
+async function crashIn(t: Parameters<typeof folder>[0], kind: "safe" | "key" | "reconcile" | "never") {
   const { calls, Doer, Kind, heal, choose } = world();
   const dir = folder(t);
   const before = await onDisk(t, dir);
@@ -292,10 +264,7 @@ test("after a crash in its call a never effect is in doubt, later mail proceeds,
   assert.deepEqual((await aos.kernel.state("doer/a")).state, { refs: ["later", "told"] });
   assert.equal(calls.length, 1);
   assert.equal((await aos.kernel.agent("doer/a")).parked, 0);
-  await refused(
-    "EFFECT_NOT_FOUND",
-    aos.kernel.resolveEffect(doubt?.id ?? "", { outcome: "retry" }),
-  );
+  await refused("EFFECT_NOT_FOUND", aos.kernel.resolveEffect(doubt?.id ?? "", { outcome: "retry" }));
 });
 
 test("an effect in doubt that is resolved as failed fails its call; as retry, it runs once more", async (t) => {
@@ -421,8 +390,7 @@ test("a half-open breaker is free again after its probe was answered by reconcil
       if (isDown) throw new AosError("UNAVAILABLE", "down");
       return { ref: "up" };
     },
-    reconcile: async ({ id }) =>
-      id === "1" ? { happened: true, output: { ref: "found" } } : { happened: false },
+    reconcile: async ({ id }) => (id === "1" ? { happened: true, output: { ref: "found" } } : { happened: false }),
   });
   class Client extends PurposeDrivenAgent.define({
     type: "client",
@@ -433,8 +401,7 @@ test("a half-open breaker is free again after its probe was answered by reconcil
     retry: FAST,
   }) {
     readonly handlers = this.handle({
-      go: async (ctx, { data }) =>
-        void ctx.state.refs.push((await ctx.effect(Call, { id: String(data.n) })).ref),
+      go: async (ctx, { data }) => void ctx.state.refs.push((await ctx.effect(Call, { id: String(data.n) })).ref),
     });
   }
   const aos = await scene(t);
@@ -517,9 +484,7 @@ test("an effect's own retries stay within one attempt; its output is checked", a
     readonly handlers = this.handle({
       go: async (ctx) => {
         ctx.state.refs.push((await ctx.effect(Own, { id: "x" })).ref);
-        await ctx
-          .effect(Wrong, { id: "x" })
-          .catch((error: AosError) => codes.push(error.code, String(error.retryable)));
+        await ctx.effect(Wrong, { id: "x" }).catch((error: AosError) => codes.push(error.code, String(error.retryable)));
       },
     });
   }
@@ -587,8 +552,5 @@ test("uuid and random give the same on every attempt, and other values in anothe
   assert.deepEqual(seen[2], seen[3]);
   assert.notDeepEqual(seen[0], seen[2]);
   assert.notEqual(seen[0]?.[0], seen[0]?.[1]);
-  assert.match(
-    seen[0]?.[0] ?? "",
-    /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
-  );
+  assert.match(seen[0]?.[0] ?? "", /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });

@@ -12,5 +12,15 @@ export { loadSettings, type SettingsSources } from "./settings.ts";
 export { openServing, type Serving, type ServingOptions } from "./serving.ts";
 export { openStopped, type Stopped } from "./stopped.ts";
 export { verdictPath } from "./watchdog.ts";
-export { BoundedQueue, Bulkhead, CircuitBreaker, Idempotency, type IdempotencyGiven, RateLimit, retry, StateMachine, timeout } from "./reliability.ts";
+export {
+  BoundedQueue,
+  Bulkhead,
+  CircuitBreaker,
+  Idempotency,
+  type IdempotencyGiven,
+  RateLimit,
+  retry,
+  StateMachine,
+  timeout,
+} from "./reliability.ts";
 export { VERSION } from "./version.ts";

@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
 import { AosError, command, event, every, PurposeDrivenAgent, state } from "../index.ts";
-import {
-  advance,
-  afterCrash,
-  folder,
-  onDisk,
-  refused,
-  rest,
-  scene,
-} from "../../test/support/scene.ts";
+import { advance, afterCrash, folder, onDisk, refused, rest, scene } from "../../test/support/scene.ts";
 
 const Go = event("go", z.object({ how: z.enum(["well", "badly", "stuck"]).default("well") }));
 
@@ -25,8 +17,7 @@ class Worker extends PurposeDrivenAgent.define({
 }) {
   readonly handlers = this.handle({
     go: (ctx, { data: { how } }) => {
-      if (how === "stuck" || (how === "badly" && ctx.attempt % 2 === 0))
-        throw new AosError("TIMEOUT", "stuck", { retryable: true });
+      if (how === "stuck" || (how === "badly" && ctx.attempt % 2 === 0)) throw new AosError("TIMEOUT", "stuck", { retryable: true });
       if (how === "badly") throw new Error("no");
       ctx.timer("later", "1h", Go, {});
       ctx.state.n++;
@@ -52,10 +43,7 @@ test("what waits for an agent that is terminated becomes dead letters; its timer
     data: { how: "well" },
     deliverAt: Date.now() + 1e9,
   });
-  const asked = refused(
-    "AGENT_TERMINATED",
-    aos.kernel.command({ target: "worker/a", name: "count", data: {} }),
-  );
+  const asked = refused("AGENT_TERMINATED", aos.kernel.command({ target: "worker/a", name: "count", data: {} }));
   await rest(aos);
   await aos.kernel.move("worker/a", "terminate");
   await asked;

@@ -8,9 +8,18 @@ const DAY_MS = 24 * HOUR_MS;
 function retryOf(config: AosSettings): RetryPolicy {
   const [delayMs, maxDelayMs] = [config.get("retry.delayMs"), config.get("retry.maxDelayMs")];
   if (maxDelayMs < delayMs) {
-    throw new AosError("CONFIG_INVALID", `retry.maxDelayMs is ${maxDelayMs} ms, less than retry.delayMs with ${delayMs} ms; set both`, { details: { key: "retry.maxDelayMs" } });
+    throw new AosError("CONFIG_INVALID", `retry.maxDelayMs is ${maxDelayMs} ms, less than retry.delayMs with ${delayMs} ms; set both`, {
+      details: { key: "retry.maxDelayMs" },
+    });
   }
-  const policy = { attempts: config.get("retry.attempts"), backoff: "exponential", delayMs, factor: config.get("retry.factor"), maxDelayMs, jitter: "full" } as const;
+  const policy = {
+    attempts: config.get("retry.attempts"),
+    backoff: "exponential",
+    delayMs,
+    factor: config.get("retry.factor"),
+    maxDelayMs,
+    jitter: "full",
+  } as const;
   return checkRetryPolicy(policy);
 }
 

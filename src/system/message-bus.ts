@@ -1,4 +1,14 @@
-import { AosError, anything, event, type Kernel, type LoadableAgent, ParkSignal, PurposeDrivenAgent, type ReceivedEvent, state } from "../kernel/index.ts";
+import {
+  AosError,
+  anything,
+  event,
+  type Kernel,
+  type LoadableAgent,
+  ParkSignal,
+  PurposeDrivenAgent,
+  type ReceivedEvent,
+  state,
+} from "../kernel/index.ts";
 import { DEFAULT_TENANT, TOPIC_MESSAGE } from "../kernel/index.ts";
 
 /** A message as a topic's handler sees it. */
@@ -55,9 +65,16 @@ export class MessageBus {
   }
 
   /** Publishes a message; its event name is the topic unless given. Resolves once it is in every subscriber's mailbox. */
-  async publish(topic: string, data: unknown, options: { readonly type?: string; readonly key?: string; readonly source?: string; readonly tenant?: string } = {}): Promise<{ readonly id: string; readonly receivers: number }> {
+  async publish(
+    topic: string,
+    data: unknown,
+    options: { readonly type?: string; readonly key?: string; readonly source?: string; readonly tenant?: string } = {},
+  ): Promise<{ readonly id: string; readonly receivers: number }> {
     const { id, receivers } = await this.#kernel.publish(options.tenant ?? DEFAULT_TENANT, topic, {
-      name: options.type ?? topic, data, key: options.key, source: options.source,
+      name: options.type ?? topic,
+      data,
+      key: options.key,
+      source: options.source,
     });
     return { id, receivers };
   }
@@ -66,7 +83,11 @@ export class MessageBus {
    * Subscribes a function. The subscription outlives the process: what is published while no function is there waits
    * for the next `subscribe` under the same name. `name` is the pattern's own text unless given.
    */
-  async subscribe(pattern: string, handler: TopicHandler, options: { readonly name?: string } = {}): Promise<{ readonly name: string; unsubscribe(): Promise<void> }> {
+  async subscribe(
+    pattern: string,
+    handler: TopicHandler,
+    options: { readonly name?: string } = {},
+  ): Promise<{ readonly name: string; unsubscribe(): Promise<void> }> {
     const name = options.name ?? pattern.replaceAll("*", "~any").replaceAll(">", "~rest");
     if (!NAME.test(name)) throw new AosError("USAGE", `a subscription's name is 1–100 of A-Z a-z 0-9 . _ ~ -, not "${name.slice(0, 80)}"`);
     this.#handlers.set(name, handler);

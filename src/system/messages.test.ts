@@ -37,8 +37,7 @@ test("an agent reaches its own tenant's agents by address, and no other tenant's
   await aos.register(Talker, "a");
   await aos.register(Talker, "b");
   await aos.register(Talker, "b", { tenant: "other" });
-  for (const to of ["talker/b", "other/talker/b", "talker/nobody"])
-    await aos.emit(Say, { to }, { to: [Talker, "a"] });
+  for (const to of ["talker/b", "other/talker/b", "talker/nobody"]) await aos.emit(Say, { to }, { to: [Talker, "a"] });
   await rest(aos);
   assert.deepEqual(await said(aos), ["told", "AGENT_NOT_FOUND", "AGENT_NOT_FOUND"]);
   assert.deepEqual((await aos.kernel.state("other/talker/b")).state, { codes: [], heard: 0 });
@@ -60,10 +59,7 @@ test("an error whose details JSON cannot hold fails its turn and nobody else", a
   await aos.register(Talker, "a");
   const record = await ended(aos, await aos.emit(Say, {}, { to: [Talker, "a"] }));
   assert.equal(record.outcome, "refused");
-  assert.equal(
-    (await ended(aos, await aos.emit(Heard, {}, { to: [Talker, "a"] }))).outcome,
-    "done",
-  );
+  assert.equal((await ended(aos, await aos.emit(Heard, {}, { to: [Talker, "a"] }))).outcome, "done");
 });
 
 test("a dependency or a supervisor whose address is malformed is refused with its contract", async () => {
@@ -117,8 +113,7 @@ test("a broadcast that nobody awaits is sent; a full mailbox fails it, and its t
   const aos = await scene(t, { limits: { mailboxDepth: 1 } });
   await aos.register(Talker, "a");
   await aos.register(Shouter, "s");
-  const shout = async (how: "unheard" | "caught" | "left") =>
-    ended(aos, await aos.emit(Shout, { how }, { to: [Shouter, "s"] }));
+  const shout = async (how: "unheard" | "caught" | "left") => ended(aos, await aos.emit(Shout, { how }, { to: [Shouter, "s"] }));
   assert.equal((await shout("unheard")).sent, 1);
   await rest(aos);
   assert.deepEqual((await aos.kernel.state("talker/a")).state, { codes: [], heard: 1 });
@@ -137,8 +132,7 @@ test("an agent that is spawned has a configuration that its contract allows, or 
   const aos = await scene(t);
   await aos.load(Hired);
   await aos.register(Shouter, "s");
-  const hire = async (size: unknown) =>
-    ended(aos, await aos.emit(Hire, { size }, { to: [Shouter, "s"] }));
+  const hire = async (size: unknown) => ended(aos, await aos.emit(Hire, { size }, { to: [Shouter, "s"] }));
   const wrong = await hire("big");
   assert.equal(wrong.error?.code, "PAYLOAD_INVALID");
   await refused("AGENT_NOT_FOUND", aos.kernel.agent("hired/h"));

@@ -5,15 +5,7 @@ import { z } from "zod";
 import { SqliteStore } from "../adapters/sqlite/index.ts";
 import { effect, event, PurposeDrivenAgent, state } from "../index.ts";
 import { isFull } from "../kernel/index.ts";
-import {
-  advance,
-  afterCrash,
-  ended,
-  folder,
-  onDisk,
-  rest,
-  scene,
-} from "../../test/support/scene.ts";
+import { advance, afterCrash, ended, folder, onDisk, rest, scene } from "../../test/support/scene.ts";
 
 const Fail = event("fail", z.object({}));
 const Note = event("note", z.object({ text: z.string() }));

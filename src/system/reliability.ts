@@ -1,6 +1,18 @@
 import {
-  BoundedQueue, Bulkhead, CircuitBreaker as BaseBreaker, type CircuitBreakerOptions, Idempotency as BaseIdempotency, type IdempotencyOptions, RateLimit as BaseRateLimit, type RateLimitOptions,
-  retry as baseRetry, type RetryOptions, StateMachine as BaseMachine, type StateMachineOptions, timeout as baseTimeout, type TransitionInput,
+  BoundedQueue,
+  Bulkhead,
+  CircuitBreaker as BaseBreaker,
+  type CircuitBreakerOptions,
+  Idempotency as BaseIdempotency,
+  type IdempotencyOptions,
+  RateLimit as BaseRateLimit,
+  type RateLimitOptions,
+  retry as baseRetry,
+  type RetryOptions,
+  StateMachine as BaseMachine,
+  type StateMachineOptions,
+  timeout as baseTimeout,
+  type TransitionInput,
 } from "../services/reliability/index.ts";
 import type { RetryPolicy } from "../kernel/index.ts";
 import { SystemClock } from "./clock.ts";
@@ -37,7 +49,11 @@ export class RateLimit extends BaseRateLimit {
 
 /** A state machine whose timeouts fire by the machine's clock: `new StateMachine(states, transitions)`. */
 export class StateMachine<S extends string = string, E extends string = string, C = undefined> extends BaseMachine<S, E, C> {
-  constructor(states: readonly S[], transitions: readonly TransitionInput<NoInfer<S>, E, C>[], options: StateMachineOptions<NoInfer<S>, C> = {}) {
+  constructor(
+    states: readonly S[],
+    transitions: readonly TransitionInput<NoInfer<S>, E, C>[],
+    options: StateMachineOptions<NoInfer<S>, C> = {},
+  ) {
     super(states, transitions, { clock, ...options });
   }
 }
@@ -48,6 +64,10 @@ export function retry<T>(policy: RetryPolicy, run: Parameters<typeof baseRetry<T
 }
 
 /** Ends a function that takes too long, on the machine's clock. */
-export function timeout<T>(ms: number, run: Parameters<typeof baseTimeout<T>>[1], options: Partial<Parameters<typeof baseTimeout<T>>[2]> = {}): Promise<T> {
+export function timeout<T>(
+  ms: number,
+  run: Parameters<typeof baseTimeout<T>>[1],
+  options: Partial<Parameters<typeof baseTimeout<T>>[2]> = {},
+): Promise<T> {
   return baseTimeout(ms, run, { clock, ...options });
 }

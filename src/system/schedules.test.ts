@@ -35,10 +35,7 @@ function ticker(
 }
 
 type Aos = Awaited<ReturnType<typeof scene>>;
-const ticks = async (
-  aos: Aos,
-  agent: string,
-): Promise<readonly z.infer<typeof Ticks>["ticks"][number][]> =>
+const ticks = async (aos: Aos, agent: string): Promise<readonly z.infer<typeof Ticks>["ticks"][number][]> =>
   ((await aos.kernel.state(agent)).state as z.infer<typeof Ticks>).ticks;
 const now = (aos: Aos): number => aos.testClock?.now() ?? 0;
 
@@ -159,10 +156,7 @@ test("a tick that comes while the one before still runs: skip journals it, queue
       open[0]?.();
       await rest(aos);
       assert.equal((await ticks(aos, agent)).length, 1);
-      assert.equal(
-        (await aos.kernel.journal(agent)).filter(({ kind }) => kind === "schedule.missed").length,
-        1,
-      );
+      assert.equal((await aos.kernel.journal(agent)).filter(({ kind }) => kind === "schedule.missed").length, 1);
     } else if (overlap === "queue") {
       assert.equal(open.length, 1);
       open[0]?.();
@@ -175,10 +169,7 @@ test("a tick that comes while the one before still runs: skip journals it, queue
       open[1]?.();
       await rest(aos);
       assert.equal((await ticks(aos, agent)).length, 1);
-      assert.equal(
-        (await aos.kernel.journal(agent)).filter(({ outcome }) => outcome === "refused").length,
-        1,
-      );
+      assert.equal((await aos.kernel.journal(agent)).filter(({ outcome }) => outcome === "refused").length, 1);
     }
   }
 });
@@ -189,9 +180,7 @@ test("jitter delays each tick by less than it says, the same each time", async (
   for (const id of ["a", "b", "c"]) await aos.register(Jittery, id);
   await advance(aos, 30 * MINUTE);
   const delays = await Promise.all(
-    ["a", "b", "c"].map(async (id) =>
-      (await ticks(aos, `jittery/${id}`)).map(({ at, scheduledAt }) => at - scheduledAt),
-    ),
+    ["a", "b", "c"].map(async (id) => (await ticks(aos, `jittery/${id}`)).map(({ at, scheduledAt }) => at - scheduledAt)),
   );
   assert.ok(delays.flat().length >= 6);
   assert.ok(delays.flat().every((delay) => delay >= 0 && delay < 5 * MINUTE));
@@ -208,11 +197,7 @@ test("an agent brings its next tick forward, never back, and the plan goes on fr
   const [planned] = await aos.kernel.schedules("hourly/a");
   await aos.emit(Earlier, { after: "2h" }, { to: [Hourly, "a"] });
   await rest(aos);
-  assert.equal(
-    (await aos.kernel.schedules("hourly/a"))[0]?.nextAt,
-    planned?.nextAt,
-    "never later than the operator says",
-  );
+  assert.equal((await aos.kernel.schedules("hourly/a"))[0]?.nextAt, planned?.nextAt, "never later than the operator says");
   await aos.emit(Earlier, { after: "10m" }, { to: [Hourly, "a"] });
   await rest(aos);
   assert.equal((await aos.kernel.schedules("hourly/a"))[0]?.nextAt, now(aos) + 10 * MINUTE);
@@ -236,9 +221,7 @@ test("a schedule can be run by hand, beside its plan", async (t) => {
 test("a schedule that no calendar can keep is refused with its contract", async (t) => {
   const aos = await scene(t);
   await refused("SCHEDULE_INVALID", () => aos.load(ticker("never-ticks", cron("0 0 31 2 *"))));
-  await refused("SCHEDULE_INVALID", () =>
-    aos.load(ticker("nowhere", cron("0 0 * * *", { tz: "Mars/Olympus" }))),
-  );
+  await refused("SCHEDULE_INVALID", () => aos.load(ticker("nowhere", cron("0 0 * * *", { tz: "Mars/Olympus" }))));
 });
 
 test("a tick that waits for its retry still runs: with skip, the next one is journaled and not run", async (t) => {
@@ -262,8 +245,6 @@ test("a tick that waits for its retry still runs: with skip, the next one is jou
   await aos.register(Retrying, "a");
   for (let n = 0; n < 40; n++) await advance(aos, 100);
   assert.deepEqual(attempts.slice(0, 2), [1, 2]);
-  const missed = (await aos.kernel.journal("retrying/a")).filter(
-    ({ kind }) => kind === "schedule.missed",
-  );
+  const missed = (await aos.kernel.journal("retrying/a")).filter(({ kind }) => kind === "schedule.missed");
   assert.equal(missed.length, 2);
 });

@@ -18,7 +18,10 @@ export interface Serving {
   readonly log: Log;
   readonly metrics: () => Promise<string>;
   readonly auth: CachedAuthenticator;
-  readonly webhooks: ReadonlyMap<string, { readonly receive: (request: WebhookRequest) => WebhookArrival; readonly secret?: string | undefined }>;
+  readonly webhooks: ReadonlyMap<
+    string,
+    { readonly receive: (request: WebhookRequest) => WebhookArrival; readonly secret?: string | undefined }
+  >;
   /** The key made at the first start of a data folder. */
   readonly apiKey?: string | undefined;
   /** Says where the system is reached, for the commands of this machine. */
@@ -46,13 +49,20 @@ const UNUSED = ["azure.storageConnectionString", "azure.servicebusConnectionStri
 export async function openServing({ boot, agents, write }: ServingOptions): Promise<Serving> {
   const { configFile, codeVersion: _version, report: _report, isSupervised = false, ...runtime } = boot;
   const settings = await loadSettings({ runtime, file: configFile });
-  const log = createLogger({ level: settings.get("log.level"), format: settings.get("log.format"), write, clock: { now: () => Date.now() } });
+  const log = createLogger({
+    level: settings.get("log.level"),
+    format: settings.get("log.format"),
+    write,
+    clock: { now: () => Date.now() },
+  });
   for (const key of UNUSED) {
-    if (settings.source(key) !== "default") log.warn("a setting is held for an adapter that is not part of this version; nothing uses it", { setting: key });
+    if (settings.source(key) !== "default")
+      log.warn("a setting is held for an adapter that is not part of this version; nothing uses it", { setting: key });
   }
   const files: AgentsFile[] = [];
   for (const path of agents) files.push(await loadAgentsFile(path));
-  const codeVersion = process.env["AOS_CODE_VERSION"] ?? (files.length === 0 ? "none" : systemHasher.sha256(files.map(({ digest }) => digest).join()));
+  const codeVersion =
+    process.env["AOS_CODE_VERSION"] ?? (files.length === 0 ? "none" : systemHasher.sha256(files.map(({ digest }) => digest).join()));
   const aos = new AgentOperatingSystem({ ...boot, codeVersion, report: (event) => report(log, event) });
   await aos.initialize();
   const dir = settings.get("store") === "sqlite" ? settings.get("dir") : undefined;
@@ -78,7 +88,8 @@ export async function openServing({ boot, agents, write }: ServingOptions): Prom
       webhooks: webhooksOf(files, settings),
       apiKey,
       announce: (url) => {
-        if (dir !== undefined) writeSecret(join(dir, "run.json"), `${JSON.stringify({ url, pid: process.pid, startedAt: new Date().toISOString() })}\n`);
+        if (dir !== undefined)
+          writeSecret(join(dir, "run.json"), `${JSON.stringify({ url, pid: process.pid, startedAt: new Date().toISOString() })}\n`);
       },
       firstBoot: () => firstBoot(aos, files, log, stop.signal),
       close: async () => {
@@ -111,7 +122,8 @@ function webhooksOf(files: readonly AgentsFile[], settings: AosSettings): Servin
   const found = new Map<string, { readonly receive: (request: WebhookRequest) => WebhookArrival; readonly secret?: string | undefined }>();
   for (const { webhooks, path } of files) {
     for (const [name, receive] of Object.entries(webhooks)) {
-      if (found.has(name)) throw new AosError("CONFIG_INVALID", `agents file ${path}: webhook ${name} exists already`, { details: { path, webhook: name } });
+      if (found.has(name))
+        throw new AosError("CONFIG_INVALID", `agents file ${path}: webhook ${name} exists already`, { details: { path, webhook: name } });
       found.set(name, { receive, secret: name === "github" ? settings.get("github.webhookSecret")?.reveal() : undefined });
     }
   }
@@ -139,7 +151,6 @@ async function firstBoot(aos: AgentOperatingSystem, files: readonly AgentsFile[]
     await aos.ledger.apply([{ op: "put", class: FIRST_BOOT, key, bytes: Buffer.from("done") }]);
   }
 }
-
 
 function report(log: Log, event: KernelEvent): void {
   const { event: name, ...fields } = event;

@@ -37,7 +37,9 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<AosSe
   );
 }
 
-async function readFile(named: string | undefined): Promise<{ readonly path: string; readonly values: Record<string, unknown> } | undefined> {
+async function readFile(
+  named: string | undefined,
+): Promise<{ readonly path: string; readonly values: Record<string, unknown> } | undefined> {
   const path = named === undefined ? FILES.map((name) => resolve(name)).find(exists) : resolve(named);
   if (path === undefined) return undefined;
   if (!exists(path)) throw new AosError("CONFIG_INVALID", `there is no configuration file ${path}`, { details: { path } });
@@ -46,7 +48,11 @@ async function readFile(named: string | undefined): Promise<{ readonly path: str
     if (typeof values !== "object" || values === null || Array.isArray(values)) throw new TypeError("it does not export an object");
     return { path, values: values as Record<string, unknown> };
   } catch (thrown) {
-    throw new AosError("CONFIG_INVALID", `configuration file ${path} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown, details: { path } });
+    throw new AosError(
+      "CONFIG_INVALID",
+      `configuration file ${path} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+      { cause: thrown, details: { path } },
+    );
   }
 }
 

@@ -49,14 +49,8 @@ test("an agent whose turn was running when the process died is tried again, alon
     await rest(aos);
   }
   assert.equal(deaths, 4);
-  assert.match(
-    (await aos.kernel.agent("killer/a")).reason ?? "",
-    /the process died in its turn, 2 times/,
-  );
-  assert.equal(
-    (await ended(aos, await aos.emit(News, { n: 1 }, { to: [Reader, "a"] }))).outcome,
-    "done",
-  );
+  assert.match((await aos.kernel.agent("killer/a")).reason ?? "", /the process died in its turn, 2 times/);
+  assert.equal((await ended(aos, await aos.emit(News, { n: 1 }, { to: [Reader, "a"] }))).outcome, "done");
   isDeadly = false;
   await aos.kernel.move("killer/a", "resume");
   await rest(aos);

@@ -3,15 +3,7 @@ import { test } from "node:test";
 import { z } from "zod";
 import { anything, event, PurposeDrivenAgent, query, state } from "../index.ts";
 import { readDeltas } from "../../test/support/states.ts";
-import {
-  afterCrash,
-  ended,
-  folder,
-  onDisk,
-  refused,
-  rest,
-  scene,
-} from "../../test/support/scene.ts";
+import { afterCrash, ended, folder, onDisk, refused, rest, scene } from "../../test/support/scene.ts";
 
 const Put = event("put", z.object({ n: z.number() }));
 const Do = event("do", z.object({ what: z.string() }));
@@ -50,8 +42,7 @@ test("a query reads the last committed state and cannot write: not by a push, no
   const before = aos.kernel.lastRecord();
   assert.deepEqual(await aos.query(Library, "a", "books", {}), ["one", "2"]);
   assert.equal(await aos.query(Library, "a", "nth", { n: 1 }), "2");
-  for (const name of ["push", "set", "later"] as const)
-    await refused("QUERY_WROTE", aos.query(Library, "a", name, {}));
+  for (const name of ["push", "set", "later"] as const) await refused("QUERY_WROTE", aos.query(Library, "a", name, {}));
   await refused("TURN_FAILED", aos.query(Library, "a", "wrong", {}));
   await refused("PAYLOAD_INVALID", aos.query(Library, "a", "nth", { n: "x" } as never));
   await refused("EVENT_NOT_ACCEPTED", aos.kernel.query("library/a", "nothing", {}));
@@ -91,17 +82,7 @@ class Odd extends PurposeDrivenAgent.define({
 test("a state that JSON cannot hold faithfully fails its turn with the path, and the state stays as it was", async (t) => {
   const aos = await scene(t);
   await aos.register(Odd, "a");
-  for (const what of [
-    "date",
-    "map",
-    "set",
-    "bigint",
-    "nan",
-    "infinity",
-    "call",
-    "symbol",
-    "loop",
-  ]) {
+  for (const what of ["date", "map", "set", "bigint", "nan", "infinity", "call", "symbol", "loop"]) {
     const record = await ended(aos, await aos.emit(Do, { what }, { to: [Odd, "a"] }));
     assert.deepEqual([what, record.outcome, record.error?.code], [what, "dead", "NOT_JSON"]);
     assert.match(record.error?.message ?? "", /\/deep\/list\/1/, what);
@@ -129,8 +110,7 @@ test("a state that its schema refuses, or that is too large, fails its turn", as
   const aos = await scene(t, { limits: { stateBytes: 2_000 } });
   await aos.register(Strict, "a");
   const codes: (string | undefined)[] = [];
-  for (const n of [1, 4, 3, 2])
-    codes.push((await ended(aos, await aos.emit(Put, { n }, { to: [Strict, "a"] }))).error?.code);
+  for (const n of [1, 4, 3, 2]) codes.push((await ended(aos, await aos.emit(Put, { n }, { to: [Strict, "a"] }))).error?.code);
   assert.deepEqual(codes, [undefined, "STATE_INVALID", "STATE_TOO_LARGE", undefined]);
   assert.equal(((await aos.kernel.state("strict/a")).state as { n: number }).n, 2);
 });
@@ -230,8 +210,7 @@ test("queued mail whose payload the new contract refuses is a dead letter SCHEMA
   const before = await onDisk(t, dir);
   await before.register(keeper(z.object({}).loose()), "a");
   await before.kernel.move("keeper/a", "pause");
-  for (const data of [{ old: true }, { fresh: 1 }])
-    await before.processEvent({ type: "keep", data, to: "keeper/a" });
+  for (const data of [{ old: true }, { fresh: 1 }]) await before.processEvent({ type: "keep", data, to: "keeper/a" });
   const aos = await onDisk(t, afterCrash(t, dir));
   await aos.load(keeper(z.object({ fresh: z.number() })));
   await aos.kernel.move("keeper/a", "resume");

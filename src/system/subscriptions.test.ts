@@ -1,19 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
-import {
-  type AgentOperatingSystem,
-  event,
-  PurposeDrivenAgent,
-  state,
-  type TopicMessage,
-} from "../index.ts";
+import { type AgentOperatingSystem, event, PurposeDrivenAgent, state, type TopicMessage } from "../index.ts";
 import { advance, ended, refused, rest, scene } from "../../test/support/scene.ts";
 
-const News = event(
-  "news",
-  z.object({ n: z.number(), order: z.object({ status: z.string() }).optional() }),
-);
+const News = event("news", z.object({ n: z.number(), order: z.object({ status: z.string() }).optional() }));
 const Say = event("say", z.object({ topic: z.string(), isFailing: z.boolean().default(false) }));
 const listed = state(1, z.object({ got: z.array(z.number()) }), { initial: () => ({ got: [] }) });
 
@@ -90,11 +81,7 @@ test("a subscription at run time can be asked for twice and ended; another tenan
   await aos.register(Reader, "a", { tenant: "other" });
   for (let n = 0; n < 2; n++) await aos.kernel.subscribe("reader/a", "extra.*", "news");
   assert.equal((await aos.messageBus.publish("extra.x", { n: 1 }, { type: "news" })).receivers, 1);
-  assert.equal(
-    (await aos.messageBus.publish("extra.x", { n: 1 }, { type: "news", tenant: "other" }))
-      .receivers,
-    0,
-  );
+  assert.equal((await aos.messageBus.publish("extra.x", { n: 1 }, { type: "news", tenant: "other" })).receivers, 0);
   await aos.kernel.unsubscribe("reader/a", "extra.*");
   assert.equal((await aos.messageBus.publish("extra.x", { n: 2 }, { type: "news" })).receivers, 0);
   await rest(aos);

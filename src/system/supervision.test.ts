@@ -5,10 +5,7 @@ import { type AgentOperatingSystem, event, PurposeDrivenAgent, state } from "../
 import { advance, ended, rest, scene } from "../../test/support/scene.ts";
 
 const Job = event("job", z.object({ how: z.enum(["fine", "throw", "hang"]) }));
-const Failed = event(
-  "aos.agent.failed",
-  z.object({ agent: z.string(), reason: z.string(), at: z.number() }),
-);
+const Failed = event("aos.agent.failed", z.object({ agent: z.string(), reason: z.string(), at: z.number() }));
 const counted = state(1, z.object({ n: z.number() }), { initial: () => ({ n: 0 }) });
 const ONCE = { attempts: 1, backoff: "fixed", delayMs: 1 } as const;
 
@@ -41,8 +38,7 @@ function worker(then: "quarantine" | "pause" | "dead-letter") {
   };
 }
 
-const heard = async (aos: AgentOperatingSystem): Promise<unknown> =>
-  (await aos.kernel.state("boss/main")).state;
+const heard = async (aos: AgentOperatingSystem): Promise<unknown> => (await aos.kernel.state("boss/main")).state;
 
 for (const [then, held] of [
   ["quarantine", "quarantined"],
@@ -59,10 +55,7 @@ for (const [then, held] of [
     await rest(aos);
     const info = await aos.kernel.agent("worker/a");
     assert.equal(info.state, held);
-    assert.match(
-      info.reason ?? "",
-      /3 failures within 1m, 2 are allowed; the last: TURN_FAILED broken/,
-    );
+    assert.match(info.reason ?? "", /3 failures within 1m, 2 are allowed; the last: TURN_FAILED broken/);
     assert.deepEqual(await heard(aos), { heard: ["worker/a"] });
     assert.deepEqual((await aos.kernel.state("worker/a")).state, { n: 0 });
     const moves = (await aos.kernel.journal("worker/a")).filter(({ kind }) => kind === "lifecycle");
@@ -115,10 +108,7 @@ test("a handler that waits for ever is aborted after its deadline and retried; a
   await aos.register(Hanger, "a");
   await aos.register(Hanger, "b");
   await aos.emit(Job, { how: "hang" }, { to: [Hanger, "a"] });
-  assert.equal(
-    (await ended(aos, await aos.emit(Job, { how: "fine" }, { to: [Hanger, "b"] }))).outcome,
-    "done",
-  );
+  assert.equal((await ended(aos, await aos.emit(Job, { how: "fine" }, { to: [Hanger, "b"] }))).outcome, "done");
   await advance(aos, 10_000);
   const info = await aos.kernel.agent("hanger/a");
   assert.equal(info.state, "quarantined");
@@ -133,11 +123,7 @@ test("a handler that waits for ever is aborted after its deadline and retried; a
     records.map(({ error }) => error?.code),
     ["TURN_ABORTED", "TURN_ABORTED", "TURN_ABORTED"],
   );
-  assert.equal(
-    (await aos.kernel.mailbox("hanger/a")).length,
-    1,
-    "what it could not handle is kept",
-  );
+  assert.equal((await aos.kernel.mailbox("hanger/a")).length, 1, "what it could not handle is kept");
   assert.equal(aos.kernel.stats().inFlight, 0);
 });
 
@@ -152,9 +138,7 @@ test("a handler that says that it makes progress may take longer than its deadli
     readonly handlers = this.handle({
       job: async (ctx) => {
         for (let n = 0; n < 5; n++) {
-          await new Promise<void>((resolve) =>
-            aos.testClock?.at((aos.testClock?.now() ?? 0) + 800, resolve),
-          );
+          await new Promise<void>((resolve) => aos.testClock?.at((aos.testClock?.now() ?? 0) + 800, resolve));
           ctx.progress();
         }
         ctx.state.n++;

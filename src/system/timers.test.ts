@@ -40,12 +40,8 @@ class Sleeper extends PurposeDrivenAgent.define({
 }
 
 type Aos = Awaited<ReturnType<typeof scene>>;
-const rang = async (aos: Aos): Promise<unknown> =>
-  ((await aos.kernel.state("sleeper/a")).state as { rang: unknown }).rang;
-const send = async (
-  aos: Aos,
-  data: { what: "set" | "cancel" | "both"; name?: string; after?: string; tag?: string },
-): Promise<void> => {
+const rang = async (aos: Aos): Promise<unknown> => ((await aos.kernel.state("sleeper/a")).state as { rang: unknown }).rang;
+const send = async (aos: Aos, data: { what: "set" | "cancel" | "both"; name?: string; after?: string; tag?: string }): Promise<void> => {
   await aos.emit(Do, data, { to: [Sleeper, "a"] });
   await rest(aos);
 };

@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
 import { event, PurposeDrivenAgent, state } from "../index.ts";
-import {
-  advance,
-  afterCrash,
-  folder,
-  onDisk,
-  refused,
-  rest,
-  scene,
-} from "../../test/support/scene.ts";
+import { advance, afterCrash, folder, onDisk, refused, rest, scene } from "../../test/support/scene.ts";
 
 const News = event("news", z.object({ n: z.number() }));
 const Say = event("say", z.object({ how: z.enum(["tell", "publish"]), n: z.number() }));
@@ -72,8 +64,7 @@ test("messages to a function wait while no function is there, and reach it when 
 test("publications under one key that come at the same moment are one", async (t) => {
   const aos = await scene(t);
   await aos.register(Reader, "a");
-  const publish = (n: number) =>
-    aos.kernel.publish("default", "news.world", { name: "news", data: { n }, key: "k" });
+  const publish = (n: number) => aos.kernel.publish("default", "news.world", { name: "news", data: { n }, key: "k" });
   const both = await Promise.all([publish(1), publish(1)]);
   assert.deepEqual(
     both.map(({ duplicate }) => duplicate),

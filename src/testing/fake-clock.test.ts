@@ -11,17 +11,13 @@ test("timers run in order of their time, then of their making", async () => {
   clock.at(1_010, () => seen.push(`second at ${clock.now()}`));
   await clock.advance(15);
   assert.deepEqual(seen, ["first at 1010", "second at 1010"]);
-  assert.deepEqual(
-    [clock.now(), clock.monotonic(), clock.pending, clock.nextAt],
-    [1_015, 15, 1, 1_020],
-  );
+  assert.deepEqual([clock.now(), clock.monotonic(), clock.pending, clock.nextAt], [1_015, 15, 1, 1_020]);
 });
 
 test("async code between two timers runs before the second one", async () => {
   const clock = new FakeClock(0);
   const seen: string[] = [];
-  const wait = (ms: number): Promise<void> =>
-    new Promise((resolve) => void clock.at(clock.now() + ms, resolve));
+  const wait = (ms: number): Promise<void> => new Promise((resolve) => void clock.at(clock.now() + ms, resolve));
   const chain = (async () => {
     await wait(10);
     seen.push(`a ${clock.now()}`);
@@ -61,6 +57,5 @@ test("a seed decides the randomness, and ids are rising UUIDv7s", () => {
   assert.deepEqual(make(), make());
   const ids = make().map((line) => line.slice(0, 36));
   assert.deepEqual(ids, ids.toSorted());
-  for (const id of ids)
-    assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  for (const id of ids) assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });

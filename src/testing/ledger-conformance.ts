@@ -3,8 +3,7 @@ import { describe, test } from "node:test";
 import type { Ledger, LedgerOp } from "../kernel/index.ts";
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-const decode = (bytes: Uint8Array | undefined): string | undefined =>
-  bytes && new TextDecoder().decode(bytes);
+const decode = (bytes: Uint8Array | undefined): string | undefined => bytes && new TextDecoder().decode(bytes);
 const put = (key: string, text: string, expectedVersion?: number): LedgerOp => ({
   op: "put",
   class: "things",
@@ -73,10 +72,7 @@ function versionCases(check: Case): void {
 
   check("a delete removes the entry, and the next put starts at version 1", async (ledger) => {
     await ledger.apply([put("a", "one"), put("a", "two")]);
-    await assert.rejects(
-      ledger.apply([{ op: "delete", class: "things", key: "a", expectedVersion: 1 }]),
-      { code: "LEDGER_CONFLICT" },
-    );
+    await assert.rejects(ledger.apply([{ op: "delete", class: "things", key: "a", expectedVersion: 1 }]), { code: "LEDGER_CONFLICT" });
     await ledger.apply([{ op: "delete", class: "things", key: "a", expectedVersion: 2 }]);
     assert.equal(await ledger.get("things", "a"), undefined);
     await ledger.apply([put("a", "new", 0)]);
@@ -88,10 +84,7 @@ function versionCases(check: Case): void {
       { op: "delete", class: "things", key: "a" },
       { op: "delete", class: "things", key: "b", expectedVersion: 0 },
     ]);
-    await assert.rejects(
-      ledger.apply([{ op: "delete", class: "things", key: "a", expectedVersion: 1 }]),
-      { code: "LEDGER_CONFLICT" },
-    );
+    await assert.rejects(ledger.apply([{ op: "delete", class: "things", key: "a", expectedVersion: 1 }]), { code: "LEDGER_CONFLICT" });
   });
 
   check("classes do not see each other", async (ledger) => {
@@ -127,9 +120,7 @@ function sumCases(check: Case): void {
 
   check("racing withdrawals never take more than there is", async (ledger) => {
     await ledger.apply([{ op: "add", class: "money", key: "eur", delta: 10 }]);
-    const racers = Array.from({ length: 25 }, () =>
-      ledger.apply([{ op: "add", class: "money", key: "eur", delta: -1, floor: 0 }]),
-    );
+    const racers = Array.from({ length: 25 }, () => ledger.apply([{ op: "add", class: "money", key: "eur", delta: -1, floor: 0 }]));
     const results = await Promise.allSettled(racers);
     assert.equal(results.filter(({ status }) => status === "fulfilled").length, 10);
     assert.equal(await ledger.sum("money", "eur"), 0);
@@ -258,8 +249,7 @@ function listCases(check: Case): void {
   });
 
   check("a page size outside of 1 to 1,000 is refused", async (ledger) => {
-    for (const limit of [0, 1_001, 1.5])
-      await assert.rejects(ledger.list("things", undefined, limit), { code: "LIMIT_EXCEEDED" });
+    for (const limit of [0, 1_001, 1.5]) await assert.rejects(ledger.list("things", undefined, limit), { code: "LIMIT_EXCEEDED" });
   });
 }
 
@@ -288,17 +278,7 @@ function valueCases(check: Case): void {
   check("keys are any Unicode text, compared by code point, U+0000 included", async (ledger) => {
     const composed = "\u00e9";
     const decomposed = "e\u0301";
-    const keys = [
-      composed,
-      decomposed,
-      "a",
-      "a\u0000",
-      "a\u0000b",
-      "\u0000",
-      "💥",
-      "ключ",
-      "'; --",
-    ];
+    const keys = [composed, decomposed, "a", "a\u0000", "a\u0000b", "\u0000", "💥", "ключ", "'; --"];
     await ledger.apply(keys.map((key, n) => put(key, `${n}`)));
     for (const [n, key] of keys.entries()) {
       const entry = await ledger.get("things", key);

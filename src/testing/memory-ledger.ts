@@ -39,8 +39,7 @@ export class MemoryLedger implements Ledger {
     const found: LedgerEntry[] = [];
     for (const [id, { bytes, version }] of this.#entries) {
       const [entryClass, key]: [string, string] = JSON.parse(id);
-      if (entryClass === cls && compareUtf8(key, after) > 0)
-        found.push({ key, bytes: bytes.slice(), version });
+      if (entryClass === cls && compareUtf8(key, after) > 0) found.push({ key, bytes: bytes.slice(), version });
     }
     return found.toSorted((a, b) => compareUtf8(a.key, b.key)).slice(0, limit);
   }
@@ -77,22 +76,18 @@ export class MemoryLedger implements Ledger {
               },
             },
           );
-        const next =
-          op.op === "put" ? { bytes: op.bytes.slice(), version: version + 1 } : undefined;
+        const next = op.op === "put" ? { bytes: op.bytes.slice(), version: version + 1 } : undefined;
         draft.entries.set(id, next);
         return;
       }
       case "add": {
         const id = address(op.class, op.key);
         const sum = (draft.sums.get(id) ?? this.#sums.get(id) ?? 0) + op.delta;
-        if (!Number.isFinite(sum))
-          throw new AosError("LIMIT_EXCEEDED", `the sum of ${op.class}/${op.key} is not finite`);
+        if (!Number.isFinite(sum)) throw new AosError("LIMIT_EXCEEDED", `the sum of ${op.class}/${op.key} is not finite`);
         if (op.floor !== undefined && sum < op.floor)
-          throw new AosError(
-            "LEDGER_FLOOR",
-            `the sum of ${op.class}/${op.key} would be ${sum}, below its floor ${op.floor}`,
-            { details: { class: op.class, key: op.key, sum, floor: op.floor } },
-          );
+          throw new AosError("LEDGER_FLOOR", `the sum of ${op.class}/${op.key} would be ${sum}, below its floor ${op.floor}`, {
+            details: { class: op.class, key: op.key, sum, floor: op.floor },
+          });
         draft.sums.set(id, sum);
         return;
       }
@@ -123,13 +118,9 @@ function address(cls: string, key: string): string {
 
 function checkName(what: "class" | "key", name: string): void {
   if (name.length < 1 || name.length > NAME_MAX)
-    throw new AosError(
-      "LIMIT_EXCEEDED",
-      `a ledger ${what} has 1 to ${NAME_MAX} characters, not ${name.length}`,
-    );
+    throw new AosError("LIMIT_EXCEEDED", `a ledger ${what} has 1 to ${NAME_MAX} characters, not ${name.length}`);
   // Two different lone surrogates are one and the same in UTF-8, which every store on disk uses.
-  if (!name.isWellFormed())
-    throw new AosError("USAGE", `a ledger ${what} must be well-formed Unicode`);
+  if (!name.isWellFormed()) throw new AosError("USAGE", `a ledger ${what} must be well-formed Unicode`);
 }
 
 function checkLimit(limit: number): void {

@@ -24,22 +24,16 @@ export function agentCases(check: StoreCase): void {
   check("a taken address is refused, and its whole unit with it", async (store) => {
     await pass(store, { create: [newAgent(1)] });
     const twin = newAgent(3, { address: "default/thing/t1" });
-    assert.deepEqual(
-      await outcomesOf(store, { create: [newAgent(2), twin] }, { create: [newAgent(4)] }),
-      ["AGENT_EXISTS", "ok"],
-    );
+    assert.deepEqual(await outcomesOf(store, { create: [newAgent(2), twin] }, { create: [newAgent(4)] }), ["AGENT_EXISTS", "ok"]);
     assert.equal(await store.agentByNo(2), undefined);
     assert.equal((await store.agentByNo(4))?.no, 4);
   });
 
   check("agents are listed by address in pages, by tenant, type and status", async (store) => {
-    const address = (no: number): string =>
-      `${no % 2 === 0 ? "acme" : "acme-2"}/${no % 3 === 0 ? "thing" : "thing-2"}/t${no}`;
+    const address = (no: number): string => `${no % 2 === 0 ? "acme" : "acme-2"}/${no % 3 === 0 ? "thing" : "thing-2"}/t${no}`;
     const numbers = Array.from({ length: 24 }, (_, at) => at + 1);
     await pass(store, {
-      create: numbers.map((no) =>
-        newAgent(no, { address: address(no), status: no === 6 ? "quarantined" : "initialized" }),
-      ),
+      create: numbers.map((no) => newAgent(no, { address: address(no), status: no === 6 ? "quarantined" : "initialized" })),
     });
     const seen: AgentListing[] = [];
     for (;;) {
@@ -51,8 +45,7 @@ export function agentCases(check: StoreCase): void {
       seen.map((agent) => agent.address),
       numbers.map(address).toSorted(),
     );
-    const count = async (filter: object): Promise<number> =>
-      (await store.agents({ ...filter, limit: 100 })).length;
+    const count = async (filter: object): Promise<number> => (await store.agents({ ...filter, limit: 100 })).length;
     assert.equal(await count({ tenant: "acme" }), 12);
     assert.equal(await count({ tenant: "acme", type: "thing" }), 4);
     assert.equal(await count({ type: "thing" }), 8);
@@ -85,28 +78,16 @@ export function listingCases(check: StoreCase): void {
 
   check("the census counts by tenant, type and status, also after a move", async (store) => {
     await pass(store, {
-      create: [
-        newAgent(1),
-        newAgent(2),
-        newAgent(3, { address: "acme/other/o", status: "terminated" }),
-      ],
+      create: [newAgent(1), newAgent(2), newAgent(3, { address: "acme/other/o", status: "terminated" })],
     });
     await pass(store, { turn: { journal: [journalRow(2, 10, 2, 2)], status: "paused", epoch: 1 } });
-    const counts = (await store.census()).map(
-      ({ tenant, type, status, count }) => `${tenant}/${type} ${status} ${count}`,
-    );
-    assert.deepEqual(counts.toSorted(), [
-      "acme/other terminated 1",
-      "default/thing initialized 1",
-      "default/thing paused 1",
-    ]);
+    const counts = (await store.census()).map(({ tenant, type, status, count }) => `${tenant}/${type} ${status} ${count}`);
+    assert.deepEqual(counts.toSorted(), ["acme/other terminated 1", "default/thing initialized 1", "default/thing paused 1"]);
   });
 
   check("thousands are made in one unit", async (store) => {
     await pass(store, { create: Array.from({ length: 5_000 }, (_, at) => newAgent(at + 1)) });
-    assert.deepEqual(await store.census(), [
-      { tenant: "default", type: "thing", status: "initialized", count: 5_000 },
-    ]);
+    assert.deepEqual(await store.census(), [{ tenant: "default", type: "thing", status: "initialized", count: 5_000 }]);
   });
 }
 
@@ -148,56 +129,45 @@ export function turnCases(check: StoreCase): void {
     });
   });
 
-  check(
-    "a turn that does not follow the stored one is refused and leaves nothing",
-    async (store) => {
-      await pass(store, { create: [newAgent(1)] });
-      const turn = (number: number, id: number): Commit => ({
-        turn: { journal: [journalRow(1, id, number, 1)], state: "late" },
-        mailIn: [mailRow(id, 1)],
-      });
-      assert.deepEqual(await outcomesOf(store, turn(3, 10)), ["STORE_FAILED"]);
-      assert.deepEqual(await outcomesOf(store, turn(1, 11)), ["STORE_FAILED"]);
-      assert.deepEqual(await outcomesOf(store, { turn: { journal: [journalRow(7, 12, 2, 1)] } }), [
-        "STORE_FAILED",
-      ]);
-      assert.deepEqual((await store.agentByNo(1))?.state, "{}");
-      assert.deepEqual(await store.mail(1), []);
-      assert.equal((await store.journalAfter(1, 10)).length, 0);
-    },
-  );
+  check("a turn that does not follow the stored one is refused and leaves nothing", async (store) => {
+    await pass(store, { create: [newAgent(1)] });
+    const turn = (number: number, id: number): Commit => ({
+      turn: { journal: [journalRow(1, id, number, 1)], state: "late" },
+      mailIn: [mailRow(id, 1)],
+    });
+    assert.deepEqual(await outcomesOf(store, turn(3, 10)), ["STORE_FAILED"]);
+    assert.deepEqual(await outcomesOf(store, turn(1, 11)), ["STORE_FAILED"]);
+    assert.deepEqual(await outcomesOf(store, { turn: { journal: [journalRow(7, 12, 2, 1)] } }), ["STORE_FAILED"]);
+    assert.deepEqual((await store.agentByNo(1))?.state, "{}");
+    assert.deepEqual(await store.mail(1), []);
+    assert.equal((await store.journalAfter(1, 10)).length, 0);
+  });
 }
 
 /** Units stand and fall alone. */
 export function unitCases(check: StoreCase): void {
-  check(
-    "a bad unit is removed from its batch alone, with what its agent built on it",
-    async (store) => {
-      await pass(store, { create: [newAgent(1), newAgent(2)], mailIn: [mailRow(1, 1)] });
-      const taken = { mailIn: [mailRow(1, 2)] };
-      const outcomes = await outcomesOf(
-        store,
-        { turn: { journal: [journalRow(2, 10, 2, 2)], state: '"good"' } },
-        {
-          turn: { journal: [journalRow(1, 11, 2, 1)], state: '"bad"' },
-          ...taken,
-          facts: { bad: "1" },
-        },
-        { turn: { journal: [journalRow(1, 12, 3, 11)], state: '"built on it"' } },
-        { turn: { journal: [journalRow(2, 13, 3, 10)], state: '"better"' }, facts: { good: "1" } },
-      );
-      assert.deepEqual(outcomes, ["ok", "STORE_FAILED", "STORE_FAILED", "ok"]);
-      assert.deepEqual(
-        [(await store.agentByNo(1))?.state, (await store.agentByNo(2))?.state],
-        ["{}", '"better"'],
-      );
-      assert.deepEqual(
-        (await store.journalAfter(2, 10)).map(({ id }) => id),
-        [10, 13],
-      );
-      assert.deepEqual([await store.fact("bad"), await store.fact("good")], [undefined, "1"]);
-    },
-  );
+  check("a bad unit is removed from its batch alone, with what its agent built on it", async (store) => {
+    await pass(store, { create: [newAgent(1), newAgent(2)], mailIn: [mailRow(1, 1)] });
+    const taken = { mailIn: [mailRow(1, 2)] };
+    const outcomes = await outcomesOf(
+      store,
+      { turn: { journal: [journalRow(2, 10, 2, 2)], state: '"good"' } },
+      {
+        turn: { journal: [journalRow(1, 11, 2, 1)], state: '"bad"' },
+        ...taken,
+        facts: { bad: "1" },
+      },
+      { turn: { journal: [journalRow(1, 12, 3, 11)], state: '"built on it"' } },
+      { turn: { journal: [journalRow(2, 13, 3, 10)], state: '"better"' }, facts: { good: "1" } },
+    );
+    assert.deepEqual(outcomes, ["ok", "STORE_FAILED", "STORE_FAILED", "ok"]);
+    assert.deepEqual([(await store.agentByNo(1))?.state, (await store.agentByNo(2))?.state], ["{}", '"better"']);
+    assert.deepEqual(
+      (await store.journalAfter(2, 10)).map(({ id }) => id),
+      [10, 13],
+    );
+    assert.deepEqual([await store.fact("bad"), await store.fact("good")], [undefined, "1"]);
+  });
 
   check("a refused ledger operation takes its whole unit with it, and only that", async (store) => {
     await pass(store, { create: [newAgent(1), newAgent(2)] });
@@ -210,10 +180,7 @@ export function unitCases(check: StoreCase): void {
       { turn: { journal: [journalRow(2, 11, 2, 2)], state: "2" } },
     );
     assert.deepEqual(outcomes, ["LEDGER_FLOOR", "ok"]);
-    assert.deepEqual(
-      [(await store.agentByNo(1))?.state, (await store.agentByNo(2))?.state],
-      ["{}", "2"],
-    );
+    assert.deepEqual([(await store.agentByNo(1))?.state, (await store.agentByNo(2))?.state], ["{}", "2"]);
   });
 
   check("an empty batch and an empty unit change nothing", async (store) => {
@@ -232,14 +199,11 @@ export function journalCases(check: StoreCase): void {
       const turn = 2 + Math.floor((id - 10) / 2);
       await pass(store, {
         turn: {
-          journal: [
-            journalRow(mine ? 1 : 2, id, turn, id < 12 ? id - 9 : id - 2, { delta: `=${id}` }),
-          ],
+          journal: [journalRow(mine ? 1 : 2, id, turn, id < 12 ? id - 9 : id - 2, { delta: `=${id}` })],
         },
       });
     }
-    const turns = async (after: number, limit: number): Promise<number[]> =>
-      (await store.journal(1, after, limit)).map(({ turn }) => turn);
+    const turns = async (after: number, limit: number): Promise<number[]> => (await store.journal(1, after, limit)).map(({ turn }) => turn);
     assert.deepEqual(await turns(0, 3), [1, 2, 3]);
     assert.deepEqual(await turns(3, 4), [4, 5, 6, 7]);
     assert.deepEqual(await turns(14, 100), [15, 16]);
@@ -278,8 +242,7 @@ export function journalCases(check: StoreCase): void {
       row(12, 4, { cause: { id: "z", chain: "q", correlation: "env-x" }, note: "env-y" }),
       row(13, 5, { cause: { id: "w", chain: "w" }, coalesced: ["env-y"] }),
     );
-    const found = async (id: string, limit = 10): Promise<number[]> =>
-      (await store.journalWith(id, limit)).map((stored) => stored.id);
+    const found = async (id: string, limit = 10): Promise<number[]> => (await store.journalWith(id, limit)).map((stored) => stored.id);
     assert.deepEqual(await found("env-x"), [12, 11, 10]);
     assert.deepEqual(await found("env-x", 2), [12, 11]);
     assert.deepEqual(await found("env-y"), [13, 12, 11]);
@@ -298,8 +261,7 @@ export function valueCases(check: StoreCase): void {
       '""',
     ];
     await pass(store, { create: texts.map((state, at) => newAgent(at + 1, { state })) });
-    for (const [at, state] of texts.entries())
-      assert.equal((await store.agentByNo(at + 1))?.state, state);
+    for (const [at, state] of texts.entries()) assert.equal((await store.agentByNo(at + 1))?.state, state);
     await pass(store, {
       turn: { journal: [journalRow(4, 10, 2, 4, { delta: `=${texts[1]}` })], state: texts[0] },
     });

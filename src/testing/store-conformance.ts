@@ -1,14 +1,7 @@
 import { describe, test } from "node:test";
 import { type Store, StoreLedger } from "../kernel/index.ts";
 import { ledgerConformance } from "./ledger-conformance.ts";
-import {
-  agentCases,
-  journalCases,
-  listingCases,
-  turnCases,
-  unitCases,
-  valueCases,
-} from "./store-agent-cases.ts";
+import { agentCases, journalCases, listingCases, turnCases, unitCases, valueCases } from "./store-agent-cases.ts";
 import { mailCases, timerCases, waitingCases } from "./store-mail-cases.ts";
 import { endCases, factCases, memoryCases, recordCases } from "./store-record-cases.ts";
 import { numberCases, restartCases } from "./store-restart-cases.ts";
@@ -27,10 +20,7 @@ export interface StoreUnderTest {
 export type StoreCase = (title: string, run: (store: Store) => Promise<void>) => void;
 
 /** Registers a case that closes the store and opens it again; only where data outlives a store. */
-export type RestartCase = (
-  title: string,
-  run: (store: Store, reopen: () => Promise<Store>) => Promise<void>,
-) => void;
+export type RestartCase = (title: string, run: (store: Store, reopen: () => Promise<Store>) => Promise<void>) => void;
 
 const CASES: readonly ((check: StoreCase) => void)[] = [
   agentCases,
@@ -52,11 +42,7 @@ const CASES: readonly ((check: StoreCase) => void)[] = [
  * Registers the cases that every `Store` must pass with `node:test`; `open` is called once for each. A store in memory,
  * which nothing outlives, is spared the restarts.
  */
-export function storeConformance(
-  open: () => Promise<StoreUnderTest>,
-  name = "store",
-  kind: "durable" | "in memory" = "durable",
-): void {
+export function storeConformance(open: () => Promise<StoreUnderTest>, name = "store", kind: "durable" | "in memory" = "durable"): void {
   const check: StoreCase = (title, run) => {
     test(title, async () => {
       const place = await open();

@@ -36,21 +36,18 @@ export function mailCases(check: StoreCase): void {
     assert.equal(await store.mailBySeq(8), undefined);
   });
 
-  check(
-    "mail that is not due yet is left out, unless it is parked or tried again",
-    async (store) => {
-      await withMail(
-        store,
-        mailRow(1, 1),
-        mailRow(2, 1, { dueAt: 50 }),
-        mailRow(3, 1, { dueAt: 60, attempts: 1 }),
-        mailRow(4, 1, { parked: BREAKER }),
-      );
-      assert.deepEqual(seqs(await store.mail(1)), [1, 3, 4]);
-      assert.deepEqual(seqs(await store.delayed(1)), [2, 3]);
-      assert.deepEqual(await store.mail(2), []);
-    },
-  );
+  check("mail that is not due yet is left out, unless it is parked or tried again", async (store) => {
+    await withMail(
+      store,
+      mailRow(1, 1),
+      mailRow(2, 1, { dueAt: 50 }),
+      mailRow(3, 1, { dueAt: 60, attempts: 1 }),
+      mailRow(4, 1, { parked: BREAKER }),
+    );
+    assert.deepEqual(seqs(await store.mail(1)), [1, 3, 4]);
+    assert.deepEqual(seqs(await store.delayed(1)), [2, 3]);
+    assert.deepEqual(await store.mail(2), []);
+  });
 
   check("mail that was removed is gone, and removing it again passes", async (store) => {
     await withMail(store, mailRow(1, 1), mailRow(2, 1));
@@ -77,14 +74,7 @@ export function mailCases(check: StoreCase): void {
 /** Who has mail, and what it waits for. */
 export function waitingCases(check: StoreCase): void {
   check("agents with ready mail are named once, oldest mail first", async (store) => {
-    await withMail(
-      store,
-      mailRow(9, 1),
-      mailRow(4, 2),
-      mailRow(10, 2),
-      mailRow(1, 3, { dueAt: 5 }),
-      mailRow(2, 3, { parked: BREAKER }),
-    );
+    await withMail(store, mailRow(9, 1), mailRow(4, 2), mailRow(10, 2), mailRow(1, 3, { dueAt: 5 }), mailRow(2, 3, { parked: BREAKER }));
     assert.deepEqual(await store.readyAgents(), [2, 1]);
     await pass(store, { mailOut: [4, 10] });
     assert.deepEqual(await store.readyAgents(), [1]);
@@ -104,9 +94,7 @@ export function waitingCases(check: StoreCase): void {
 
   check("a seq is used once", async (store) => {
     await withMail(store, mailRow(1, 1));
-    assert.deepEqual(await outcomesOf(store, { mailIn: [mailRow(2, 1), mailRow(1, 2)] }), [
-      "STORE_FAILED",
-    ]);
+    assert.deepEqual(await outcomesOf(store, { mailIn: [mailRow(2, 1), mailRow(1, 2)] }), ["STORE_FAILED"]);
     assert.deepEqual(seqs(await store.mail(1)), [1]);
   });
 }
@@ -148,11 +136,7 @@ export function timerCases(check: StoreCase): void {
   });
 
   check("timers are dropped by name before mail comes in", async (store) => {
-    await withMail(
-      store,
-      mailRow(1, 1, { dueAt: 10, timer: "a" }),
-      mailRow(2, 1, { dueAt: 20, timer: "b" }),
-    );
+    await withMail(store, mailRow(1, 1, { dueAt: 10, timer: "a" }), mailRow(2, 1, { dueAt: 20, timer: "b" }));
     await pass(store, {
       timersOut: [
         { agent: 1, timer: "a" },

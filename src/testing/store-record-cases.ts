@@ -14,37 +14,29 @@ const keepAll: Retention = {
 
 /** Effects and dead letters. */
 export function recordCases(check: StoreCase): void {
-  check(
-    "an effect is found by envelope and by id, and its outcome replaces its intent",
-    async (store) => {
-      await pass(store, {
-        effects: [effectRow("b"), effectRow("a"), effectRow("c", { envelope: "m2" })],
-      });
-      await pass(store, {
-        effects: [effectRow("b", { state: "done", attempts: 2, outcome: '{"ok":1}' })],
-      });
-      assert.deepEqual(
-        (await store.effects("m1")).map(({ id, state }) => [id, state]),
-        [
-          ["b", "done"],
-          ["a", "intent"],
-        ],
-      );
-      assert.deepEqual(
-        await store.effect("b"),
-        effectRow("b", { state: "done", attempts: 2, outcome: '{"ok":1}' }),
-      );
-      await pass(store, { effectsOut: ["m1", "m9"] });
-      assert.deepEqual(await store.effects("m1"), []);
-      assert.equal((await store.effect("c"))?.id, "c");
-    },
-  );
+  check("an effect is found by envelope and by id, and its outcome replaces its intent", async (store) => {
+    await pass(store, {
+      effects: [effectRow("b"), effectRow("a"), effectRow("c", { envelope: "m2" })],
+    });
+    await pass(store, {
+      effects: [effectRow("b", { state: "done", attempts: 2, outcome: '{"ok":1}' })],
+    });
+    assert.deepEqual(
+      (await store.effects("m1")).map(({ id, state }) => [id, state]),
+      [
+        ["b", "done"],
+        ["a", "intent"],
+      ],
+    );
+    assert.deepEqual(await store.effect("b"), effectRow("b", { state: "done", attempts: 2, outcome: '{"ok":1}' }));
+    await pass(store, { effectsOut: ["m1", "m9"] });
+    assert.deepEqual(await store.effects("m1"), []);
+    assert.equal((await store.effect("c"))?.id, "c");
+  });
 
   check("effects are listed by state and agent, oldest first", async (store) => {
     await pass(store, {
-      effects: ["z", "y", "x", "w"].map((id, at) =>
-        effectRow(id, { state: at === 1 ? "done" : "in-doubt", agent: 1 + (at % 2) }),
-      ),
+      effects: ["z", "y", "x", "w"].map((id, at) => effectRow(id, { state: at === 1 ? "done" : "in-doubt", agent: 1 + (at % 2) })),
     });
     const list = async (filter: object, limit = 10): Promise<string[]> =>
       (await store.listEffects({ ...filter, limit })).map(({ id }) => id);
@@ -55,29 +47,25 @@ export function recordCases(check: StoreCase): void {
     assert.deepEqual(await list({}), ["z", "y", "x", "w"]);
   });
 
-  check(
-    "dead letters are listed by id in pages and by agent, tenant and reason, and dropped",
-    async (store) => {
-      await pass(store, { create: [newAgent(1), newAgent(2, { address: "acme/thing/t" })] });
-      await pass(
-        store,
-        { deadIn: ["d3", "d1", "d2"].map((id) => deadRow(id)) },
-        { deadIn: [deadRow("d4", { agent: 2, reason: "EXPIRED" })] },
-      );
-      const list = async (filter: object, limit = 10): Promise<string[]> =>
-        (await store.listDead({ ...filter, limit })).map(({ id }) => id);
-      assert.deepEqual(await list({}), ["d1", "d2", "d3", "d4"]);
-      assert.deepEqual(await list({}, 2), ["d1", "d2"]);
-      assert.deepEqual(await list({ after: "d2" }, 1), ["d3"]);
-      assert.deepEqual(await list({ agent: 2 }), ["d4"]);
-      assert.deepEqual(await list({ tenant: "default" }), ["d1", "d2", "d3"]);
-      assert.deepEqual(await list({ reason: "EXPIRED" }), ["d4"]);
-      assert.deepEqual(await store.dead("d2"), deadRow("d2"));
-      await pass(store, { deadOut: ["d2"] }, { deadIn: [deadRow("d1", { attempts: 6 })] });
-      assert.equal(await store.dead("d2"), undefined);
-      assert.equal((await store.dead("d1"))?.attempts, 6);
-    },
-  );
+  check("dead letters are listed by id in pages and by agent, tenant and reason, and dropped", async (store) => {
+    await pass(store, { create: [newAgent(1), newAgent(2, { address: "acme/thing/t" })] });
+    await pass(
+      store,
+      { deadIn: ["d3", "d1", "d2"].map((id) => deadRow(id)) },
+      { deadIn: [deadRow("d4", { agent: 2, reason: "EXPIRED" })] },
+    );
+    const list = async (filter: object, limit = 10): Promise<string[]> => (await store.listDead({ ...filter, limit })).map(({ id }) => id);
+    assert.deepEqual(await list({}), ["d1", "d2", "d3", "d4"]);
+    assert.deepEqual(await list({}, 2), ["d1", "d2"]);
+    assert.deepEqual(await list({ after: "d2" }, 1), ["d3"]);
+    assert.deepEqual(await list({ agent: 2 }), ["d4"]);
+    assert.deepEqual(await list({ tenant: "default" }), ["d1", "d2", "d3"]);
+    assert.deepEqual(await list({ reason: "EXPIRED" }), ["d4"]);
+    assert.deepEqual(await store.dead("d2"), deadRow("d2"));
+    await pass(store, { deadOut: ["d2"] }, { deadIn: [deadRow("d1", { attempts: 6 })] });
+    assert.equal(await store.dead("d2"), undefined);
+    assert.equal((await store.dead("d1"))?.attempts, 6);
+  });
 }
 
 /** Replies, subscriptions, facts. */
@@ -89,11 +77,7 @@ export function factCases(check: StoreCase): void {
   });
 
   check("subscriptions are found by tenant and pattern until they end", async (store) => {
-    const row = (
-      pattern: string,
-      agent: number,
-      change: Partial<SubscriptionRow> = {},
-    ): SubscriptionRow => ({
+    const row = (pattern: string, agent: number, change: Partial<SubscriptionRow> = {}): SubscriptionRow => ({
       tenant: "a",
       pattern,
       agent,
@@ -102,26 +86,11 @@ export function factCases(check: StoreCase): void {
       ...change,
     });
     await pass(store, {
-      subscribe: [
-        row("x.*", 1),
-        row("x.*", 2, { filter: "{}" }),
-        row("y", 1),
-        row("z", 3, { tenant: "b" }),
-      ],
+      subscribe: [row("x.*", 1), row("x.*", 2, { filter: "{}" }), row("y", 1), row("z", 3, { tenant: "b" })],
     });
-    assert.deepEqual(
-      [await store.patterns("a"), await store.patterns("b"), await store.patterns("c")],
-      [["x.*", "y"], ["z"], []],
-    );
-    assert.deepEqual(await store.subscribers("a", "x.*"), [
-      row("x.*", 1),
-      row("x.*", 2, { filter: "{}" }),
-    ]);
-    await pass(
-      store,
-      { unsubscribe: [{ agent: 1, pattern: "x.*" }] },
-      { unsubscribe: [{ agent: 2 }], subscribe: [row("w", 2)] },
-    );
+    assert.deepEqual([await store.patterns("a"), await store.patterns("b"), await store.patterns("c")], [["x.*", "y"], ["z"], []]);
+    assert.deepEqual(await store.subscribers("a", "x.*"), [row("x.*", 1), row("x.*", 2, { filter: "{}" })]);
+    await pass(store, { unsubscribe: [{ agent: 1, pattern: "x.*" }] }, { unsubscribe: [{ agent: 2 }], subscribe: [row("w", 2)] });
     assert.deepEqual(await store.patterns("a"), ["w", "y"]);
     assert.deepEqual(await store.subscribers("a", "x.*"), []);
     await pass(store, { unsubscribe: [{ agent: 1 }, { agent: 2 }] });
@@ -130,20 +99,14 @@ export function factCases(check: StoreCase): void {
 
   check("a fact holds its last value", async (store) => {
     await pass(store, { facts: { a: "1", b: "2" } }, { facts: { a: "3" } });
-    assert.deepEqual(
-      [await store.fact("a"), await store.fact("b"), await store.fact("c")],
-      ["3", "2", undefined],
-    );
+    assert.deepEqual([await store.fact("a"), await store.fact("b"), await store.fact("c")], ["3", "2", undefined]);
   });
 }
 
 /** Dedupe keys and what retention drops. */
 export function memoryCases(check: StoreCase): void {
   const hash = (n: number): string => n.toString(16).padStart(32, "0");
-  const key = (
-    n: number,
-    at: number,
-  ): { hash: string; id: string; seq: number; digest: number; at: number } => ({
+  const key = (n: number, at: number): { hash: string; id: string; seq: number; digest: number; at: number } => ({
     hash: hash(n),
     id: `e${n}`,
     seq: n,
@@ -151,21 +114,17 @@ export function memoryCases(check: StoreCase): void {
     at,
   });
 
-  check(
-    "a dedupe key is remembered until retention drops it, and no younger one with it",
-    async (store) => {
-      await pass(store, { dedupe: { rows: [key(1, 100), key(2, 101)], upTo: 9 } });
-      assert.deepEqual(await store.dedupe(hash(1)), key(1, 100));
-      assert.equal(await store.dedupe(hash(3)), undefined);
-      await store.prune({ ...keepAll, dedupeBefore: 50 }, 100);
-      await pass(store, { dedupe: { rows: [key(3, 200)], upTo: 10 } });
-      for (const n of [1, 2, 3]) assert.deepEqual((await store.dedupe(hash(n)))?.id, `e${n}`);
-      for (let round = 0; round < 3; round++)
-        await store.prune({ ...keepAll, dedupeBefore: 150 }, 100);
-      assert.equal(await store.dedupe(hash(1)), undefined);
-      assert.deepEqual(await store.dedupe(hash(3)), key(3, 200));
-    },
-  );
+  check("a dedupe key is remembered until retention drops it, and no younger one with it", async (store) => {
+    await pass(store, { dedupe: { rows: [key(1, 100), key(2, 101)], upTo: 9 } });
+    assert.deepEqual(await store.dedupe(hash(1)), key(1, 100));
+    assert.equal(await store.dedupe(hash(3)), undefined);
+    await store.prune({ ...keepAll, dedupeBefore: 50 }, 100);
+    await pass(store, { dedupe: { rows: [key(3, 200)], upTo: 10 } });
+    for (const n of [1, 2, 3]) assert.deepEqual((await store.dedupe(hash(n)))?.id, `e${n}`);
+    for (let round = 0; round < 3; round++) await store.prune({ ...keepAll, dedupeBefore: 150 }, 100);
+    assert.equal(await store.dedupe(hash(1)), undefined);
+    assert.deepEqual(await store.dedupe(hash(3)), key(3, 200));
+  });
 
   check("a dedupe key that is there stays as it is, also from before a pruning", async (store) => {
     await pass(store, { dedupe: { rows: [key(1, 100)] } });
@@ -177,37 +136,31 @@ export function memoryCases(check: StoreCase): void {
     assert.deepEqual(await store.dedupe(hash(2)), key(2, 300));
   });
 
-  check(
-    "an agent keeps so many bytes of journal, from a full copy on, and whatever deduplication still needs",
-    async (store) => {
-      await pass(store, { create: [newAgent(1), newAgent(2)] });
-      const delta = (turn: number): string => (turn % 8 === 0 ? "={}" : "1,1|");
-      for (let turn = 2; turn <= 40; turn++)
-        await pass(store, {
-          turn: {
-            journal: [
-              { ...journalRow(1, turn + 8, turn, turn === 2 ? 1 : turn + 7), delta: delta(turn) },
-            ],
-          },
-        });
-      const kept = async (): Promise<readonly number[]> =>
-        (await store.journal(1, 0, 100)).map(({ turn }) => turn);
-      const size = new TextEncoder().encode(journalRow(1, 20, 12, 19).body).length + 4;
-      const prune = async (limits: Partial<Retention>): Promise<void> => {
-        while (await store.prune({ ...keepAll, dedupeBefore: 9e15, ...limits }, 4));
-      };
-      await prune({ journalBytes: size * 10, dedupeBefore: 0, dedupePerAgent: 30 });
-      assert.equal((await kept()).length, 30);
-      await prune({ journalBytes: Math.floor(size * 14.5) });
-      assert.deepEqual((await kept()).slice(0, 2), [24, 25]);
-      await prune({ journalBytes: 1 });
-      assert.deepEqual(await kept(), [40]);
-      assert.deepEqual(
-        (await store.journal(2, 0, 3)).map(({ turn }) => turn),
-        [1],
-      );
-    },
-  );
+  check("an agent keeps so many bytes of journal, from a full copy on, and whatever deduplication still needs", async (store) => {
+    await pass(store, { create: [newAgent(1), newAgent(2)] });
+    const delta = (turn: number): string => (turn % 8 === 0 ? "={}" : "1,1|");
+    for (let turn = 2; turn <= 40; turn++)
+      await pass(store, {
+        turn: {
+          journal: [{ ...journalRow(1, turn + 8, turn, turn === 2 ? 1 : turn + 7), delta: delta(turn) }],
+        },
+      });
+    const kept = async (): Promise<readonly number[]> => (await store.journal(1, 0, 100)).map(({ turn }) => turn);
+    const size = new TextEncoder().encode(journalRow(1, 20, 12, 19).body).length + 4;
+    const prune = async (limits: Partial<Retention>): Promise<void> => {
+      while (await store.prune({ ...keepAll, dedupeBefore: 9e15, ...limits }, 4));
+    };
+    await prune({ journalBytes: size * 10, dedupeBefore: 0, dedupePerAgent: 30 });
+    assert.equal((await kept()).length, 30);
+    await prune({ journalBytes: Math.floor(size * 14.5) });
+    assert.deepEqual((await kept()).slice(0, 2), [24, 25]);
+    await prune({ journalBytes: 1 });
+    assert.deepEqual(await kept(), [40]);
+    assert.deepEqual(
+      (await store.journal(2, 0, 3)).map(({ turn }) => turn),
+      [1],
+    );
+  });
 
   check("retention drops old rows of the journal but never an agent's newest", async (store) => {
     await pass(store, { create: [newAgent(1), newAgent(2)] });
@@ -274,9 +227,7 @@ export function endCases(check: StoreCase): void {
   check("usage counts bytes by class", async (store) => {
     const before = await store.usage();
     await pass(store, {
-      create: Array.from({ length: 200 }, (_, at) =>
-        newAgent(at + 1, { state: JSON.stringify("x".repeat(1_000)) }),
-      ),
+      create: Array.from({ length: 200 }, (_, at) => newAgent(at + 1, { state: JSON.stringify("x".repeat(1_000)) })),
     });
     const after = await store.usage();
     assert.ok((after["agents"] ?? 0) - (before["agents"] ?? 0) >= 200_000);

@@ -30,17 +30,9 @@ export function restartCases(restart: RestartCase): void {
       mailIn: [mailRow(41, 2), mailRow(42, 2, { dueAt: 9, timer: "t" })],
     });
     await again();
+    assert.deepEqual([opened.lastJournalId, opened.lastSeq, opened.lastAt], [3, 42, journalRow(1, 3, 2, 1).at]);
     assert.deepEqual(
-      [opened.lastJournalId, opened.lastSeq, opened.lastAt],
-      [3, 42, journalRow(1, 3, 2, 1).at],
-    );
-    assert.deepEqual(
-      [
-        (await store.agentByNo(1))?.state,
-        (await store.mail(2)).length,
-        await store.nextDue(),
-        await store.readyAgents(),
-      ],
+      [(await store.agentByNo(1))?.state, (await store.mail(2)).length, await store.nextDue(), await store.readyAgents()],
       ["7", 1, 9, [2]],
     );
     await pass(store, {
@@ -70,27 +62,24 @@ export function restartCases(restart: RestartCase): void {
 
 /** Numbers that must never come twice. */
 export function numberCases(restart: RestartCase): void {
-  restart(
-    "a removed agent's number, a removed seq and a pruned id are not given out again",
-    async (store, reopen) => {
-      await store.open();
-      await pass(store, {
-        create: [newAgent(1)],
-        facts: { seq: "500" },
-        mailIn: [mailRow(500, 1)],
-      });
-      await pass(store, { turn: { journal: [journalRow(1, 2, 2, 1)] }, mailOut: [500] });
-      while (
-        await store.prune(
-          { now: 9e15, journalBefore: 9e15, repliesBefore: 9e15, dedupeBefore: 9e15, journalBytes: 1 << 30, dedupePerAgent: 0 },
-          100,
-        )
-      );
-      await store.close();
-      const next = await reopen();
-      const opened = await next.open();
-      assert.deepEqual([opened.lastAgentNo, opened.lastJournalId, opened.lastSeq], [1, 2, 500]);
-      await next.close();
-    },
-  );
+  restart("a removed agent's number, a removed seq and a pruned id are not given out again", async (store, reopen) => {
+    await store.open();
+    await pass(store, {
+      create: [newAgent(1)],
+      facts: { seq: "500" },
+      mailIn: [mailRow(500, 1)],
+    });
+    await pass(store, { turn: { journal: [journalRow(1, 2, 2, 1)] }, mailOut: [500] });
+    while (
+      await store.prune(
+        { now: 9e15, journalBefore: 9e15, repliesBefore: 9e15, dedupeBefore: 9e15, journalBytes: 1 << 30, dedupePerAgent: 0 },
+        100,
+      )
+    );
+    await store.close();
+    const next = await reopen();
+    const opened = await next.open();
+    assert.deepEqual([opened.lastAgentNo, opened.lastJournalId, opened.lastSeq], [1, 2, 500]);
+    await next.close();
+  });
 }

@@ -1,13 +1,4 @@
-import type {
-  AgentRow,
-  Commit,
-  DeadRow,
-  EffectRow,
-  JournalWrite,
-  MailRow,
-  NewAgent,
-  Store,
-} from "../kernel/index.ts";
+import type { AgentRow, Commit, DeadRow, EffectRow, JournalWrite, MailRow, NewAgent, Store } from "../kernel/index.ts";
 
 const START = 1_767_225_600_000;
 
@@ -30,13 +21,7 @@ export function newAgent(no: number, change: Partial<AgentRow> = {}): NewAgent {
 }
 
 /** A journal row caused by the envelope `e<id>`. */
-export function journalRow(
-  agent: number,
-  id: number,
-  turn: number,
-  prev: number,
-  change: Partial<JournalWrite> = {},
-): JournalWrite {
+export function journalRow(agent: number, id: number, turn: number, prev: number, change: Partial<JournalWrite> = {}): JournalWrite {
   const body = JSON.stringify({
     kind: "event",
     cause: { id: `e${id}`, chain: `c${id}`, type: "x", source: "y", depth: 0 },
@@ -93,14 +78,10 @@ export function deadRow(id: string, change: Partial<DeadRow> = {}): DeadRow {
 export async function pass(store: Store, ...units: readonly Commit[]): Promise<void> {
   const outcomes = await store.commit(units);
   for (const error of outcomes) if (error !== undefined) throw error;
-  if (outcomes.length !== units.length)
-    throw new Error(`${units.length} units had ${outcomes.length} outcomes`);
+  if (outcomes.length !== units.length) throw new Error(`${units.length} units had ${outcomes.length} outcomes`);
 }
 
 /** The codes of a commit's outcomes, `ok` for those that passed. */
-export async function outcomesOf(
-  store: Store,
-  ...units: readonly Commit[]
-): Promise<readonly string[]> {
+export async function outcomesOf(store: Store, ...units: readonly Commit[]): Promise<readonly string[]> {
   return (await store.commit(units)).map((error) => error?.code ?? "ok");
 }

@@ -45,8 +45,7 @@ if (dir !== undefined && fileURLToPath(import.meta.url) === file) {
       assert.equal(ended.signal, "SIGKILL", ended.stderr);
       await using aos = await AgentOperatingSystem.boot({ dir: folder });
       await aos.register(Pad, "main");
-      while ((await aos.kernel.mailbox("pad/main")).length > 0)
-        await new Promise((resolve) => setTimeout(resolve, 10));
+      while ((await aos.kernel.mailbox("pad/main")).length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
       assert.deepEqual((await aos.kernel.state("pad/main")).state, { calm: 1 });
       assert.deepEqual(
         (await aos.kernel.effects({ state: "in-doubt" })).map(({ name }) => name),

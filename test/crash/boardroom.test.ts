@@ -21,29 +21,18 @@ interface Ended {
 function run(dir: string, killAt = 0): Promise<Ended> {
   const args = ["--conditions=aosjs-source", SCRIPT, dir, String(killAt)];
   return new Promise((resolve, reject) => {
-    execFile(
-      process.execPath,
-      args,
-      { timeout: 60_000, maxBuffer: 1 << 26 },
-      (error, output, errors) => {
-        if (error !== null && error.signal !== "SIGKILL")
-          reject(new Error(errors, { cause: error }));
-        else resolve({ signal: error?.signal ?? undefined, output });
-      },
-    );
+    execFile(process.execPath, args, { timeout: 60_000, maxBuffer: 1 << 26 }, (error, output, errors) => {
+      if (error !== null && error.signal !== "SIGKILL") reject(new Error(errors, { cause: error }));
+      else resolve({ signal: error?.signal ?? undefined, output });
+    });
   });
 }
 
 function assertTable(output: string): void {
-  const pairs = Recorded.parse(JSON.parse(output)).flatMap(({ desk, deliveries }) =>
-    deliveries.map((delivery) => ({ desk, delivery })),
-  );
+  const pairs = Recorded.parse(JSON.parse(output)).flatMap(({ desk, deliveries }) => deliveries.map((delivery) => ({ desk, delivery })));
   const ids = pairs.map(({ delivery }) => delivery);
   assert.deepEqual(ids.toSorted(), [...eventOf.keys()].toSorted());
-  assert.deepEqual(
-    count(pairs.map(({ desk, delivery }) => [desk, eventOf.get(delivery) ?? "unknown"])),
-    EXPECTED,
-  );
+  assert.deepEqual(count(pairs.map(({ desk, delivery }) => [desk, eventOf.get(delivery) ?? "unknown"])), EXPECTED);
 }
 
 async function withFolder(use: (dir: string) => Promise<void>): Promise<void> {

@@ -10,10 +10,7 @@ import { withFolder } from "./support/processes.ts";
 const CYCLES = 26;
 const replayed = process.env["CRASH_SEED"];
 const campaigns = process.env["AOS_TEST_SCALE"] === "full" ? 120 : 6;
-const seeds =
-  replayed === undefined
-    ? Array.from({ length: campaigns }, (_, at) => 7_000 + at)
-    : [Number(replayed)];
+const seeds = replayed === undefined ? Array.from({ length: campaigns }, (_, at) => 7_000 + at) : [Number(replayed)];
 
 test(
   `after ${seeds.length * CYCLES} crashes nothing is lost, nothing is done twice, and what is unknown is in doubt`,
@@ -47,15 +44,10 @@ test(
 
 function describe(tallies: readonly Tally[]): string[] {
   const kills: Record<string, number> = {};
-  for (const tally of tallies)
-    for (const [point, count] of Object.entries(tally.kills))
-      kills[point] = (kills[point] ?? 0) + count;
-  const sum = (of: (tally: Tally) => number): number =>
-    tallies.reduce((total, tally) => total + of(tally), 0);
+  for (const tally of tallies) for (const [point, count] of Object.entries(tally.kills)) kills[point] = (kills[point] ?? 0) + count;
+  const sum = (of: (tally: Tally) => number): number => tallies.reduce((total, tally) => total + of(tally), 0);
   return [
-    `cycles: ${Object.values(kills).reduce((total, count) => total + count, 0)}; ${Object.entries(
-      kills,
-    )
+    `cycles: ${Object.values(kills).reduce((total, count) => total + count, 0)}; ${Object.entries(kills)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([point, count]) => `${point} ${count}`)
       .join(", ")}`,

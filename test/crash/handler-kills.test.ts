@@ -15,18 +15,9 @@ const Left = z.object({
 /** One attempt that nobody suspected, five behind a start mark (the limit of attempts), and the life that gives it up. */
 const LIVES_MAX = 7;
 
-async function live(
-  dir: string,
-  crashesMax: number,
-): Promise<{ readonly lives: number; readonly left: z.infer<typeof Left> }> {
+async function live(dir: string, crashesMax: number): Promise<{ readonly lives: number; readonly left: z.infer<typeof Left> }> {
   for (let lives = 1; lives <= LIVES_MAX; lives++) {
-    const args = [
-      "--conditions=aosjs-source",
-      CHILD,
-      dir,
-      String(crashesMax),
-      lives === 1 ? "yes" : "no",
-    ];
+    const args = ["--conditions=aosjs-source", CHILD, dir, String(crashesMax), lives === 1 ? "yes" : "no"];
     const ended = await run(process.execPath, args, { env: foreign(), timeout: 20_000 });
     if (ended.code === 0) return { lives, left: Left.parse(JSON.parse(ended.stdout)) };
     assert.equal(ended.signal, "SIGKILL", ended.stderr);
@@ -56,10 +47,7 @@ for (const { fate, crashesMax, killer, waits, dead } of FATES) {
     await withFolder(async (dir) => {
       const { lives, left } = await live(dir, crashesMax);
       t.diagnostic(`lives: ${lives}`);
-      assert.deepEqual(
-        { killer: left.killer, waits: left.waits, dead: left.dead },
-        { killer, waits, dead },
-      );
+      assert.deepEqual({ killer: left.killer, waits: left.waits, dead: left.dead }, { killer, waits, dead });
       const early = Array.from({ length: 20 }, (_, at) => [`early-${at}`, 1]);
       assert.deepEqual(left.seen.seen, Object.fromEntries([...early, ["always", 1]]));
     });

@@ -23,14 +23,10 @@ class Up implements AsyncDisposable {
 
   constructor(dir: string) {
     this.#dir = dir;
-    this.#process = spawn(
-      process.execPath,
-      [AOS, "up", "--dir", dir, "--agents", AGENTS, "--port", "0"],
-      {
-        env: { ...foreign(), AOS_WATCHDOG_DEADLINE_MS: String(DEADLINE_MS) },
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+    this.#process = spawn(process.execPath, [AOS, "up", "--dir", dir, "--agents", AGENTS, "--port", "0"], {
+      env: { ...foreign(), AOS_WATCHDOG_DEADLINE_MS: String(DEADLINE_MS) },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     for (const stream of [this.#process.stdout, this.#process.stderr])
       stream?.setEncoding("utf8").on("data", (text: string) => this.#hear(text));
   }
@@ -42,8 +38,7 @@ class Up implements AsyncDisposable {
   #hear(text: string): void {
     this.output += text;
     if (text.includes("blocks from now on")) this.#blockedAt = performance.now();
-    if (text.includes("aos: restarting"))
-      this.blockedMs.push(Math.round(performance.now() - this.#blockedAt));
+    if (text.includes("aos: restarting")) this.blockedMs.push(Math.round(performance.now() - this.#blockedAt));
   }
 
   get restarts(): number {
@@ -61,12 +56,7 @@ class Up implements AsyncDisposable {
     return assert.fail(`${path} did not come to what was waited for:\n${this.output}`);
   }
 
-  async send(
-    agent: string,
-    name: string,
-    data: unknown,
-    more: Record<string, string> = {},
-  ): Promise<void> {
+  async send(agent: string, name: string, data: unknown, more: Record<string, string> = {}): Promise<void> {
     const body = {
       specversion: "1.0",
       id: crypto.randomUUID(),
@@ -125,12 +115,7 @@ test("a blocked event loop is noticed, the process starts again, others lose not
       wanted[`p${at}`] = 1;
     }
     // Due a little later, so that it is durable and answered before its handler blocks everything.
-    await up.send(
-      "killer/main",
-      "die",
-      { how: "block" },
-      { aosdeliverat: new Date(Date.now() + 300).toISOString() },
-    );
+    await up.send("killer/main", "die", { how: "block" }, { aosdeliverat: new Date(Date.now() + 300).toISOString() });
     await up.until("/api/agents/killer/main", (found) =>
       z.object({ state: z.literal("quarantined") }).safeParse(found).success ? true : undefined,
     );

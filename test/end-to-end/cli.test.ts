@@ -63,24 +63,12 @@ interface Ready {
 
 /** Starts a system and waits for its one line. */
 async function up(): Promise<Ready> {
-  system = start(process.execPath, [
-    BIN,
-    "up",
-    "--dir",
-    dir,
-    "--port",
-    "0",
-    "--agents",
-    agents,
-    "--json",
-  ]);
+  system = start(process.execPath, [BIN, "up", "--dir", dir, "--port", "0", "--agents", agents, "--json"]);
   assert.ok(system.stdout);
   const child = system;
   let stderr = "";
   child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-  const died = once(child, "close").then(() =>
-    Promise.reject(new Error(`aos up ended: ${stderr}`)),
-  );
+  const died = once(child, "close").then(() => Promise.reject(new Error(`aos up ended: ${stderr}`)));
   const [line] = await Promise.race([once(createInterface(system.stdout), "line"), died]);
   died.catch(() => undefined);
   const found: Ready = JSON.parse(String(line));
@@ -114,9 +102,7 @@ async function data<T = Record<string, unknown>>(...args: string[]): Promise<T> 
 }
 
 /** The problem and exit code of a command that must fail. */
-async function problem(
-  ...args: string[]
-): Promise<{ readonly exit: number | null; readonly code: string }> {
+async function problem(...args: string[]): Promise<{ readonly exit: number | null; readonly code: string }> {
   const { code, stdout, stderr } = await aos(...args, "--json");
   assert.equal(stdout, "", args.join(" "));
   const found: { readonly code: string } = JSON.parse(stderr);
@@ -160,22 +146,9 @@ test("an agent is registered, gets mail, and shows it", async () => {
   assert.deepEqual(await data("call", "counter/other", "reset", "{}"), { was: 2 });
   const rows = await data<readonly Record<string, unknown>[]>("ps", "--type", "counter", "--json");
   const row = rows.find(({ address }) => address === "counter/other");
-  for (const name of [
-    "type",
-    "id",
-    "state",
-    "mailbox",
-    "parked",
-    "lastTurnAt",
-    "nextWakeAt",
-    "revision",
-    "node",
-  ])
+  for (const name of ["type", "id", "state", "mailbox", "parked", "lastTurnAt", "nextWakeAt", "revision", "node"])
     assert.ok(row !== undefined && name in row, name);
-  assert.match(
-    (await aos("ps")).stdout,
-    /^ADDRESS +STATE +MAILBOX +PARKED +LAST-TURN +NEXT-WAKE +REVISION +NODE$/m,
-  );
+  assert.match((await aos("ps")).stdout, /^ADDRESS +STATE +MAILBOX +PARKED +LAST-TURN +NEXT-WAKE +REVISION +NODE$/m);
 });
 
 test("the same key is answered with the first id, and refused with another payload", async () => {
@@ -207,23 +180,13 @@ test("what is wrong has the exit code that the contract names", async () => {
 });
 
 test("--url with the key of the first start reaches the system too", async () => {
-  const { code, stdout } = await run(process.execPath, [
-    BIN,
-    "ps",
-    "--json",
-    "--url",
-    ready.url,
-    "--api-key",
-    ready.apiKey ?? "",
-  ]);
+  const { code, stdout } = await run(process.execPath, [BIN, "ps", "--json", "--url", ready.url, "--api-key", ready.apiKey ?? ""]);
   assert.equal(code, 0);
   assert.ok(Array.isArray(JSON.parse(stdout)));
 });
 
 test("log shows an agent's turns as JSON lines, and goes on with -f", async () => {
-  using follower = disposable(
-    start(process.execPath, [BIN, "log", "counter/main", "-f", "--dir", dir]),
-  );
+  using follower = disposable(start(process.execPath, [BIN, "log", "counter/main", "-f", "--dir", dir]));
   assert.ok(follower.stdout);
   const lines: string[] = [];
   const got = new Promise<void>((resolve) => {
@@ -251,21 +214,12 @@ test("log shows an agent's turns as JSON lines, and goes on with -f", async () =
 });
 
 test("why draws what an event led to over all agents", async () => {
-  const { cause } = await data<{ readonly cause: { readonly id: string } }>(
-    "send",
-    "counter/main",
-    "passed",
-    '{"by":5}',
-    "--wait",
-  );
+  const { cause } = await data<{ readonly cause: { readonly id: string } }>("send", "counter/main", "passed", '{"by":5}', "--wait");
   const { id } = cause;
   await aos("send", "counter/other", "added", '{"by":1}', "--wait");
   const { code, stdout } = await aos("why", id);
   assert.equal(code, 0);
-  assert.match(
-    stdout,
-    /^passed .* → counter\/main .*\n(?:.*\n)*└─ added +counter\/main → counter\/other/m,
-  );
+  assert.match(stdout, /^passed .* → counter\/main .*\n(?:.*\n)*└─ added +counter\/main → counter\/other/m);
   assert.ok((await data<readonly unknown[]>("why", id, "--json")).length >= 2);
 });
 
@@ -314,26 +268,14 @@ test("an agent is paused, killed, quarantined and resumed, alone or with its typ
 });
 
 test("schedules, types, usage, topics, broadcasts and configuration are shown", async () => {
-  const rows = await data<readonly { readonly name: string }[]>(
-    "cron",
-    "ls",
-    "counter/main",
-    "--json",
-  );
+  const rows = await data<readonly { readonly name: string }[]>("cron", "ls", "counter/main", "--json");
   assert.deepEqual(
     rows.map(({ name }) => name),
     ["nightly"],
   );
-  assert.match(
-    (await aos("cron", "next", "counter/main", "nightly", "--count", "2")).stdout,
-    /^(?:\d{4}-\d\d-\d\dT03:00:00\.000Z\n){2}$/,
-  );
+  assert.match((await aos("cron", "next", "counter/main", "nightly", "--count", "2")).stdout, /^(?:\d{4}-\d\d-\d\dT03:00:00\.000Z\n){2}$/);
   await data("cron", "run", "counter/main", "nightly");
-  assert.ok(
-    (await data<readonly { readonly name: string }[]>("types", "--json")).some(
-      ({ name }) => name === "counter",
-    ),
-  );
+  assert.ok((await data<readonly { readonly name: string }[]>("types", "--json")).some(({ name }) => name === "counter"));
   assert.ok(Object.keys(await data("df", "--json")).length > 0);
   assert.equal((await data("publish", "nobody.listens", "{}"))["receivers"], 0);
   assert.ok((await data<readonly unknown[]>("emit", "added", '{"by":1}')).length >= 2);

@@ -13,8 +13,7 @@ const head = (port: number, key: string, more: readonly string[], path = PATH): 
   "content-type: application/cloudevents+json",
   ...more,
 ];
-const answered = (text: string): boolean =>
-  text.includes("\r\n\r\n") && text.trimEnd().endsWith("}");
+const answered = (text: string): boolean => text.includes("\r\n\r\n") && text.trimEnd().endsWith("}");
 
 test("a body past the limit is refused before it is read", async () => {
   await using http = await startHttp({ limits: { bodyBytes: 1_000 } });
@@ -27,17 +26,12 @@ test("a body past the limit is refused before it is read", async () => {
   asking.send(head(http.server.port, http.key, ["content-length: 1001", "expect: 100-continue"]));
   assert.match(await asking.until(answered), /^HTTP\/1\.1 413 /);
   using fine = await RawHttp.open(http.server.port);
-  fine.send(
-    head(http.server.port, http.key, [`content-length: ${EVENT.length}`, "expect: 100-continue"]),
-  );
+  fine.send(head(http.server.port, http.key, [`content-length: ${EVENT.length}`, "expect: 100-continue"]));
   assert.match(await fine.until((text) => text.includes("\r\n\r\n")), /^HTTP\/1\.1 100 /);
   fine.socket.write(EVENT);
   assert.match(await fine.until((text) => text.includes('"seq"')), /HTTP\/1\.1 202 /);
   using chunked = await RawHttp.open(http.server.port);
-  chunked.send(
-    head(http.server.port, http.key, ["transfer-encoding: chunked"]),
-    `500\r\n${"x".repeat(0x500)}\r\n`,
-  );
+  chunked.send(head(http.server.port, http.key, ["transfer-encoding: chunked"]), `500\r\n${"x".repeat(0x500)}\r\n`);
   assert.match(await chunked.until(answered), /^HTTP\/1\.1 413 /);
   const large = await http.call("PUT", "/api/agents/counter/large", { config: "x".repeat(5_000) });
   assert.deepEqual([large.status, large.body["code"]], [413, "BODY_TOO_LARGE"]);
@@ -83,11 +77,7 @@ test("headers that trickle in time out, huge ones and nonsense are refused", asy
 test("bytes that are no UTF-8 are refused", async () => {
   await using http = await startHttp();
   using raw = await RawHttp.open(http.server.port);
-  const body = Buffer.concat([
-    Buffer.from(EVENT.slice(0, -2)),
-    Buffer.from([0x2c, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31]),
-    Buffer.from("}}"),
-  ]);
+  const body = Buffer.concat([Buffer.from(EVENT.slice(0, -2)), Buffer.from([0x2c, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31]), Buffer.from("}}")]);
   raw.send(head(http.server.port, http.key, [`content-length: ${body.length}`]), body);
   assert.match(await raw.until(answered), /^HTTP\/1\.1 400 [\s\S]*not valid UTF-8/);
 });
@@ -111,13 +101,7 @@ test("requests that are sent at once on one connection are answered in order", a
 
 test("an unknown path is 404, a wrong method 405 with what is allowed", async () => {
   await using http = await startHttp();
-  const expect = async (
-    method: string,
-    path: string,
-    status: number,
-    code: string,
-    allow?: string,
-  ): Promise<void> => {
+  const expect = async (method: string, path: string, status: number, code: string, allow?: string): Promise<void> => {
     const answer = await http.call(method, path);
     assert.deepEqual([answer.status, answer.body["code"]], [status, code], `${method} ${path}`);
     assert.equal(answer.headers.get("allow") ?? undefined, allow);
@@ -147,9 +131,7 @@ test("a page elsewhere cannot reach a loopback server under a name of its own", 
 test("every door asks for a credential, and says how", async () => {
   await using http = await startHttp();
   const description = (await http.call("GET", "/openapi.json")).body as unknown as {
-    readonly paths: Readonly<
-      Record<string, Readonly<Record<string, { readonly security?: readonly unknown[] }>>>
-    >;
+    readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly security?: readonly unknown[] }>>>>;
   };
   const open: string[] = [];
   for (const [path, methods] of Object.entries(description.paths)) {
@@ -165,10 +147,7 @@ test("every door asks for a credential, and says how", async () => {
     }
   }
   assert.deepEqual(open.toSorted(), ["/healthz", "/webhooks/{name}"]);
-  assert.equal(
-    (await http.call("GET", "/api/agents", undefined, { authorization: "Basic eDp5" })).status,
-    401,
-  );
+  assert.equal((await http.call("GET", "/api/agents", undefined, { authorization: "Basic eDp5" })).status, 401);
   assert.equal(
     (
       await http.call("GET", "/api/agents", undefined, {

@@ -49,59 +49,27 @@ test("a duplicate gets the first id, another payload under the same key is a con
   assert.equal(other.status, 409);
   assert.equal(other.body["code"], "IDEMPOTENCY_CONFLICT");
   assert.equal(other.body["id"], first.body["id"]);
-  assert.equal(
-    (
-      await http.send(
-        "counter/main",
-        "added",
-        { by: 1 },
-        {},
-        { "idempotency-key": "x".repeat(256) },
-      )
-    ).status,
-    400,
-  );
+  assert.equal((await http.send("counter/main", "added", { by: 1 }, {}, { "idempotency-key": "x".repeat(256) })).status, 400);
 });
 
 test("what is wrong with an event is said with its paths", async () => {
   await using http = await startHttp();
-  const bad = await http.call(
-    "POST",
-    EVENTS,
-    { specversion: "0.3", type: "added", aospriority: 11, aosdeliverat: "tomorrow" },
-    STRUCTURED,
-  );
+  const bad = await http.call("POST", EVENTS, { specversion: "0.3", type: "added", aospriority: 11, aosdeliverat: "tomorrow" }, STRUCTURED);
   assert.equal(bad.status, 422);
   assert.equal(bad.headers.get("content-type"), "application/problem+json");
   const faults = bad.body["faults"] as readonly { readonly path: string }[];
-  assert.deepEqual(faults.map(({ path }) => path).toSorted(), [
-    "/aosdeliverat",
-    "/aospriority",
-    "/id",
-    "/source",
-    "/specversion",
-  ]);
+  assert.deepEqual(faults.map(({ path }) => path).toSorted(), ["/aosdeliverat", "/aospriority", "/id", "/source", "/specversion"]);
   const payload = await http.send("counter/main", "added", { by: "two" });
   assert.equal(payload.status, 422);
   assert.equal((payload.body["faults"] as readonly { readonly path: string }[])[0]?.path, "/by");
   const unknown = await http.send("counter/main", "removed", {});
   assert.deepEqual([unknown.status, unknown.body["code"]], [422, "EVENT_NOT_ACCEPTED"]);
-  const binary = await http.call(
-    "POST",
-    EVENTS,
-    { by: 1 },
-    { "ce-type": "added", "ce-specversion": "1.0" },
-  );
+  const binary = await http.call("POST", EVENTS, { by: 1 }, { "ce-type": "added", "ce-specversion": "1.0" });
   assert.deepEqual(
     (binary.body["faults"] as readonly { readonly path: string }[]).map(({ path }) => path),
     ["/id", "/source"],
   );
-  const encoded = await http.call(
-    "POST",
-    EVENTS,
-    event("x", { data: undefined, data_base64: "AAAA" }),
-    STRUCTURED,
-  );
+  const encoded = await http.call("POST", EVENTS, event("x", { data: undefined, data_base64: "AAAA" }), STRUCTURED);
   assert.equal(encoded.status, 422);
   const json = await http.call(
     "POST",
@@ -118,40 +86,20 @@ test("what is wrong with an event is said with its paths", async () => {
 
 test("bodies that are no JSON, too deep, or of another type are refused by name", async () => {
   await using http = await startHttp();
-  const refusal = async (
-    body: string,
-    headers: Record<string, string> = STRUCTURED,
-  ): Promise<readonly unknown[]> => {
+  const refusal = async (body: string, headers: Record<string, string> = STRUCTURED): Promise<readonly unknown[]> => {
     const { status, body: problem } = await http.call("POST", EVENTS, body, headers);
     return [status, problem["code"]];
   };
   assert.deepEqual(await refusal("{"), [400, "BODY_INVALID"]);
   assert.deepEqual(await refusal(""), [400, "BODY_INVALID"]);
   assert.deepEqual(await refusal("[]"), [400, "BODY_INVALID"]);
-  assert.deepEqual(await refusal(`{"data":${"[".repeat(300)}${"]".repeat(300)}}`), [
-    400,
-    "BODY_INVALID",
-  ]);
-  assert.deepEqual(await refusal("{}", { "content-type": "text/plain" }), [
-    415,
-    "CONTENT_TYPE_UNSUPPORTED",
-  ]);
+  assert.deepEqual(await refusal(`{"data":${"[".repeat(300)}${"]".repeat(300)}}`), [400, "BODY_INVALID"]);
+  assert.deepEqual(await refusal("{}", { "content-type": "text/plain" }), [415, "CONTENT_TYPE_UNSUPPORTED"]);
   assert.deepEqual(await refusal("[]", BATCH), [415, "CONTENT_TYPE_UNSUPPORTED"]);
-  assert.equal(
-    (await http.send("counter/nobody", "added", { by: 1 })).body["code"],
-    "AGENT_NOT_FOUND",
-  );
+  assert.equal((await http.send("counter/nobody", "added", { by: 1 })).body["code"], "AGENT_NOT_FOUND");
   assert.equal((await http.send("nothing/nobody", "added", { by: 1 })).status, 404);
-  assert.equal(
-    (await http.send("Counter/main", "added", { by: 1 })).body["code"],
-    "ADDRESS_INVALID",
-  );
-  const brackets = await http.send(
-    "counter/main",
-    "added",
-    { by: 1 },
-    { subject: `${"[".repeat(300)}"\\` },
-  );
+  assert.equal((await http.send("Counter/main", "added", { by: 1 })).body["code"], "ADDRESS_INVALID");
+  const brackets = await http.send("counter/main", "added", { by: 1 }, { subject: `${"[".repeat(300)}"\\` });
   assert.equal(brackets.status, 202);
   assert.deepEqual(http.unexpected, []);
 });
@@ -159,8 +107,7 @@ test("bodies that are no JSON, too deep, or of another type are refused by name"
 test("a full mailbox is 429 with Retry-After", async () => {
   await using http = await startHttp({ boot: { limits: { mailboxDepth: 2 } } });
   await http.call("POST", "/api/agents/counter/main:pause");
-  for (const _ of [1, 2])
-    assert.equal((await http.send("counter/main", "added", { by: 1 })).status, 202);
+  for (const _ of [1, 2]) assert.equal((await http.send("counter/main", "added", { by: 1 })).status, 202);
   const full = await http.send("counter/main", "added", { by: 1 });
   assert.deepEqual([full.status, full.body["code"]], [429, "MAILBOX_FULL"]);
   assert.match(full.headers.get("retry-after") ?? "", /^\d+$/);
@@ -201,10 +148,7 @@ test("an event without target goes to every agent that accepts it", async () => 
     readonly routed: readonly { readonly agent: string }[];
   }[];
   assert.equal(entry?.status, 202);
-  assert.deepEqual(entry?.routed.map(({ agent }) => agent).toSorted(), [
-    "counter/main",
-    "watcher/w",
-  ]);
+  assert.deepEqual(entry?.routed.map(({ agent }) => agent).toSorted(), ["counter/main", "watcher/w"]);
 });
 
 test("delayed and expiring events keep their times", async () => {

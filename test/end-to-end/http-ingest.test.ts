@@ -59,15 +59,12 @@ function open(http: HttpHarness): {
 test("acknowledgements flow while the request still streams", async () => {
   await using http = await startHttp();
   const ingest = open(http);
-  const next = async (): Promise<Ack> =>
-    ((await ingest.acks.next()) as { readonly value: Ack }).value;
+  const next = async (): Promise<Ack> => ((await ingest.acks.next()) as { readonly value: Ack }).value;
   const first = next();
   await ingest.write(`${line("a")}\n`);
   assert.equal((await first).id, "a");
   await ingest.write(line("b").slice(0, 20));
-  await ingest.write(
-    `${line("b").slice(20)}\r\n\n${JSON.stringify({ to: "counter/main", type: "added", data: { by: 1 }, id: "c" })}`,
-  );
+  await ingest.write(`${line("b").slice(20)}\r\n\n${JSON.stringify({ to: "counter/main", type: "added", data: { by: 1 }, id: "c" })}`);
   assert.equal((await next()).id, "b");
   ingest.end();
   assert.equal((await next()).id, "c");
@@ -79,9 +76,7 @@ test("ten thousand lines are each acknowledged once, in bounded memory", async (
   const ingest = open(http);
   const all = ingest.all();
   for (let at = 0; at < 10_000; at += 100) {
-    await ingest.write(
-      `${Array.from({ length: 100 }, (_, more) => line(`n${at + more}`)).join("\n")}\n`,
-    );
+    await ingest.write(`${Array.from({ length: 100 }, (_, more) => line(`n${at + more}`)).join("\n")}\n`);
   }
   ingest.end();
   const acks = await all;
@@ -97,12 +92,8 @@ test("a bad line is answered in its place and the stream goes on", async () => {
   await ingest.write(
     `${line("ok1")}\n{\n${line("nobody", { aostarget: "counter/nobody" })}\n${line("untargeted", { aostarget: undefined })}\n`,
   );
-  await ingest.write(
-    Buffer.concat([Buffer.from('{"id":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}\n')]),
-  );
-  await ingest.write(
-    `${line("long", { data: "x".repeat(5_000) })}\n${line("ok1")}\n${line("ok2")}\n`,
-  );
+  await ingest.write(Buffer.concat([Buffer.from('{"id":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}\n')]));
+  await ingest.write(`${line("long", { data: "x".repeat(5_000) })}\n${line("ok1")}\n${line("ok2")}\n`);
   ingest.end();
   const acks = (await all).toSorted((a, b) => a.line - b.line);
   assert.deepEqual(
@@ -146,9 +137,7 @@ test("a WebSocket at the same path does the same", async () => {
   for (const text of [line("w1"), "nonsense", line("w1")]) socket.send(text);
   await enough;
   assert.deepEqual(
-    acks
-      .toSorted((a, b) => a.line - b.line)
-      .map(({ id, duplicate, error }) => [id, error?.code ?? duplicate]),
+    acks.toSorted((a, b) => a.line - b.line).map(({ id, duplicate, error }) => [id, error?.code ?? duplicate]),
     [
       ["w1", false],
       [null, "BODY_INVALID"],

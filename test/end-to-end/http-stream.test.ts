@@ -10,12 +10,7 @@ interface Message {
 }
 
 /** Reads turns until there are enough, then hangs up. */
-async function read(
-  http: HttpHarness,
-  count: number,
-  headers: Readonly<Record<string, string>> = {},
-  query = "",
-): Promise<Message[]> {
+async function read(http: HttpHarness, count: number, headers: Readonly<Record<string, string>> = {}, query = ""): Promise<Message[]> {
   const hangUp = new AbortController();
   const response = await fetch(`${http.url}/api/stream${query}`, {
     headers: { authorization: `Bearer ${http.key}`, ...headers },
@@ -28,8 +23,7 @@ async function read(
     const parts = (rest + chunk).split("\n\n");
     rest = parts.pop() ?? "";
     for (const part of parts) {
-      const field = (name: string): string =>
-        new RegExp(`^${name}: (.*)$`, "m").exec(part)?.[1] ?? "";
+      const field = (name: string): string => new RegExp(`^${name}: (.*)$`, "m").exec(part)?.[1] ?? "";
       if (field("event") === "turn")
         found.push({
           id: field("id"),
@@ -63,8 +57,7 @@ test("a stream resumes after the last id without a gap and without a repetition"
     turns,
     Array.from({ length: wanted }, (_, at) => (turns[0] ?? 0) + at),
   );
-  const journal = (await http.call("GET", "/api/agents/counter/main/journal?limit=1000")).body
-    .items;
+  const journal = (await http.call("GET", "/api/agents/counter/main/journal?limit=1000")).body.items;
   assert.deepEqual(
     seen.map(({ data }) => data),
     journal.slice(-wanted),
@@ -79,10 +72,7 @@ test("a stream can be of one agent, and begins after a given record", async () =
   assert.ok(found.every(({ data }) => data["agent"] === "counter/other"));
   assert.equal((await http.call("GET", "/api/stream?agent=counter/nobody")).status, 404);
   assert.equal((await http.call("GET", "/api/stream?after=soon")).status, 422);
-  assert.equal(
-    (await http.call("GET", "/api/stream", undefined, { "last-event-id": "x" })).status,
-    400,
-  );
+  assert.equal((await http.call("GET", "/api/stream", undefined, { "last-event-id": "x" })).status, 400);
 });
 
 test("a silent stream is kept alive by comments", async () => {

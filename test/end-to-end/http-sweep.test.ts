@@ -10,27 +10,12 @@ const DELIVERY = { "x-github-delivery": "d1", "x-github-event": "push" };
 const FORM = { ...DELIVERY, "content-type": "application/x-www-form-urlencoded" };
 const MIB = 1 << 20;
 
-type Row = readonly [
-  call: string,
-  body: unknown,
-  answer: `${number} ${string}`,
-  headers?: Readonly<Record<string, string>>,
-];
+type Row = readonly [call: string, body: unknown, answer: `${number} ${string}`, headers?: Readonly<Record<string, string>>];
 
 const ROWS: readonly Row[] = [
   ["POST /webhooks/signed", "{}", "401 WEBHOOK_SIGNATURE", DELIVERY],
-  [
-    "POST /webhooks/signed",
-    "{}",
-    "401 WEBHOOK_SIGNATURE",
-    { ...DELIVERY, "x-hub-signature-256": "sha256=zz" },
-  ],
-  [
-    "POST /webhooks/signed",
-    "{}",
-    "401 WEBHOOK_SIGNATURE",
-    { ...DELIVERY, "x-hub-signature-256": `sha256=${"0".repeat(64)}` },
-  ],
+  ["POST /webhooks/signed", "{}", "401 WEBHOOK_SIGNATURE", { ...DELIVERY, "x-hub-signature-256": "sha256=zz" }],
+  ["POST /webhooks/signed", "{}", "401 WEBHOOK_SIGNATURE", { ...DELIVERY, "x-hub-signature-256": `sha256=${"0".repeat(64)}` }],
   ["POST /webhooks/open", "{}", "400 USAGE", { "x-github-event": "push" }],
   ["POST /webhooks/open", "{}", "400 USAGE", { "x-github-delivery": "d1" }],
   ["POST /webhooks/open", "", "400 BODY_INVALID", DELIVERY],
@@ -45,12 +30,7 @@ const ROWS: readonly Row[] = [
   [`POST ${MAIN}/commands/__proto__`, {}, "422 EVENT_NOT_ACCEPTED"],
   [`POST ${MAIN}/commands/set`, { to: "x" }, "422 PAYLOAD_INVALID"],
   [`POST ${MAIN}/commands/set`, "[1", "400 BODY_INVALID"],
-  [
-    `POST ${MAIN}/commands/set`,
-    { to: 1 },
-    "415 CONTENT_TYPE_UNSUPPORTED",
-    { "content-type": "text/plain" },
-  ],
+  [`POST ${MAIN}/commands/set`, { to: 1 }, "415 CONTENT_TYPE_UNSUPPORTED", { "content-type": "text/plain" }],
   ["POST /api/agents/counter/none/commands/set", { to: 1 }, "404 AGENT_NOT_FOUND"],
   [`GET ${MAIN}/queries/toString`, undefined, "422 EVENT_NOT_ACCEPTED"],
   [`GET ${MAIN}/queries/times?input=%7Bbad`, undefined, "400 BODY_INVALID"],
@@ -94,18 +74,8 @@ const ROWS: readonly Row[] = [
   ["POST /api/test/clock", { advanceMs: 1 }, "404 NOT_FOUND"],
 
   ["GET /api/agents", undefined, "422 ADDRESS_INVALID", { "aos-tenant": "A B" }],
-  [
-    "GET /api/agents",
-    undefined,
-    "403 FORBIDDEN",
-    { "aos-tenant": "acme", authorization: "Bearer given-key" },
-  ],
-  [
-    "GET /api/agents",
-    undefined,
-    "403 FORBIDDEN",
-    { "aos-tenant": "*", authorization: "Bearer given-key" },
-  ],
+  ["GET /api/agents", undefined, "403 FORBIDDEN", { "aos-tenant": "acme", authorization: "Bearer given-key" }],
+  ["GET /api/agents", undefined, "403 FORBIDDEN", { "aos-tenant": "*", authorization: "Bearer given-key" }],
 ];
 
 test("each door answers bad input with its documented error, and changes nothing", async () => {
@@ -115,16 +85,8 @@ test("each door answers bad input with its documented error, and changes nothing
   });
   for (const [line, body, answer, headers] of ROWS) {
     const [method = "", path = ""] = line.split(" ");
-    const {
-      status,
-      body: problem,
-      headers: answered,
-    } = await http.call(method, path, body, headers);
-    assert.equal(
-      `${status} ${String(problem["code"])}`,
-      answer,
-      `${line} ${JSON.stringify(problem)}`,
-    );
+    const { status, body: problem, headers: answered } = await http.call(method, path, body, headers);
+    assert.equal(`${status} ${String(problem["code"])}`, answer, `${line} ${JSON.stringify(problem)}`);
     assert.match(answered.get("content-type") ?? "", /^application\/problem\+json/, line);
   }
   assert.deepEqual(http.unexpected, []);
@@ -173,14 +135,9 @@ test("a daily schedule keeps its hour in its zone over a change of the clocks, d
   const DAY_MS = 86_400_000;
   // Half a year and some has one change at least, whenever it begins.
   for (let days = 0; days < 217; days += 31)
-    assert.equal(
-      (await http.call("POST", "/api/test/clock", { advanceMs: 31 * DAY_MS })).status,
-      200,
-    );
+    assert.equal((await http.call("POST", "/api/test/clock", { advanceMs: 31 * DAY_MS })).status, 200);
   const { body } = await http.call("GET", `${MAIN}/journal?limit=1000`);
-  const ticks = body.items
-    .filter(({ kind }) => kind === "schedule")
-    .map(({ at }) => new Date(String(at)));
+  const ticks = body.items.filter(({ kind }) => kind === "schedule").map(({ at }) => new Date(String(at)));
   assert.ok(ticks.length >= 216, String(ticks.length));
   const london = new Intl.DateTimeFormat("en-GB", {
     timeZone: "Europe/London",

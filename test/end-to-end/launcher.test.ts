@@ -77,10 +77,7 @@ test("an agents file outside the checkout gets this copy of aosjs, its subpaths,
       if (command === "up") assert.equal(stderr, "");
     }
     const required = join(folder, "agents.cts");
-    writeFileSync(
-      required,
-      `const { origin } = require("aosjs"); console.log("saw", origin, typeof require("zod").z.object);`,
-    );
+    writeFileSync(required, `const { origin } = require("aosjs"); console.log("saw", origin, typeof require("zod").z.object);`);
     assert.match((await aos("ps", "--agents", required)).stdout, /^saw src function$/m);
   } finally {
     rmSync(folder, { recursive: true });

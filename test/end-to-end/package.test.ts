@@ -24,13 +24,9 @@ checkout.write("src/cli/main.ts", `console.log("cli", process.argv.slice(2).join
 
 /** Packs the checkout and unpacks it where another project would have it. */
 async function install(): Promise<readonly string[]> {
-  const packed = await run(
-    "npm",
-    ["pack", "--silent", "--offline", "--pack-destination", elsewhere],
-    {
-      cwd: checkout.path,
-    },
-  );
+  const packed = await run("npm", ["pack", "--silent", "--offline", "--pack-destination", elsewhere], {
+    cwd: checkout.path,
+  });
   assert.equal(packed.code, 0, packed.stderr);
   const tarball = packed.stdout.trim().split("\n").at(-1) ?? "";
   const target = join(elsewhere, "node_modules/aosjs");
@@ -40,9 +36,7 @@ async function install(): Promise<readonly string[]> {
   });
   assert.equal(unpacked.code, 0, unpacked.stderr);
   // What npm would fetch is at hand already.
-  const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(
-    readFileSync(join(target, "package.json"), "utf8"),
-  );
+  const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(readFileSync(join(target, "package.json"), "utf8"));
   for (const name of Object.keys(dependencies)) {
     const link = join(elsewhere, "node_modules", name);
     mkdirSync(join(link, ".."), { recursive: true });

@@ -52,20 +52,15 @@ async function connect(given: string): Promise<void> {
 }
 
 const link = (text: RegExp): Promise<void> => page.locator("#link", { hasText: text }).waitFor();
-const turn = (text: string): Promise<void> =>
-  page.locator("#records li", { hasText: text }).first().waitFor();
+const turn = (text: string): Promise<void> => page.locator("#records li", { hasText: text }).first().waitFor();
 
-test(
-  "the page asks for a key, refuses a wrong one, and shows nothing until it has one",
-  { skip },
-  async () => {
-    await page.locator("#login").waitFor();
-    assert.equal(await page.locator("#board").isVisible(), false);
-    await connect("wrong");
-    await page.locator("#refused", { hasText: "credential" }).waitFor();
-    assert.equal(await page.locator("#board").isVisible(), false);
-  },
-);
+test("the page asks for a key, refuses a wrong one, and shows nothing until it has one", { skip }, async () => {
+  await page.locator("#login").waitFor();
+  assert.equal(await page.locator("#board").isVisible(), false);
+  await connect("wrong");
+  await page.locator("#refused", { hasText: "credential" }).waitFor();
+  assert.equal(await page.locator("#board").isVisible(), false);
+});
 
 test("with the key it shows the agents and what happened before", { skip }, async () => {
   await send("note", { text: "early" });

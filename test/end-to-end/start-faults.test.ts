@@ -26,21 +26,9 @@ const AGENTS: readonly (readonly [name: string, text: string, says: RegExp])[] =
     `${IMPORT} export const register = [{ agent: Probe, id: "good" }, { agent: 7, id: "x" }];`,
     /register \[1\]\.agent is not an agent type/,
   ],
-  [
-    "bad-id",
-    `${IMPORT} export const register = [{ agent: Probe, id: "good" }, { agent: Probe, id: "a b" }];`,
-    /register \[1\]: id "a b"/,
-  ],
-  [
-    "webhook",
-    `${IMPORT} export { Probe }; export const webhooks = { github: 5 };`,
-    /webhooks\.github is not a function/,
-  ],
-  [
-    "first-boot",
-    `${IMPORT} export { Probe }; export const onFirstBoot = 5;`,
-    /onFirstBoot is not a function/,
-  ],
+  ["bad-id", `${IMPORT} export const register = [{ agent: Probe, id: "good" }, { agent: Probe, id: "a b" }];`, /register \[1\]: id "a b"/],
+  ["webhook", `${IMPORT} export { Probe }; export const webhooks = { github: 5 };`, /webhooks\.github is not a function/],
+  ["first-boot", `${IMPORT} export { Probe }; export const onFirstBoot = 5;`, /onFirstBoot is not a function/],
 ];
 const CONFIGS: readonly (readonly [file: string, text: string, says: RegExp])[] = [
   ["a.json", "{ nope", /a\.json cannot be read/],
@@ -70,24 +58,15 @@ test("a broken agents file is refused by name, and nobody of it is registered", 
     const { code, stdout } = await run(process.execPath, [BIN, "ps", "--json", "--dir", dir]);
     assert.ok(code === 3 || stdout.trim() === "[]", stdout);
   }
-  assert.match(
-    await refusal(2, "--dir", join(folder, "m"), "--agents", "./nowhere.ts"),
-    /no agents file or package \.\/nowhere\.ts/,
-  );
+  assert.match(await refusal(2, "--dir", join(folder, "m"), "--agents", "./nowhere.ts"), /no agents file or package \.\/nowhere\.ts/);
 });
 
 test("a broken configuration file is refused with all of its faults", async () => {
   for (const [file, text, says] of CONFIGS) {
     writeFileSync(join(folder, file), text);
-    assert.match(
-      await refusal(2, "--dir", join(folder, "c"), "--config", join(folder, file)),
-      says,
-    );
+    assert.match(await refusal(2, "--dir", join(folder, "c"), "--config", join(folder, file)), says);
   }
-  assert.match(
-    await refusal(2, "--config", join(folder, "none.json")),
-    /there is no configuration file/,
-  );
+  assert.match(await refusal(2, "--config", join(folder, "none.json")), /there is no configuration file/);
 });
 
 test("a data folder of a newer version, of no version or that is a file is refused and left alone", async () => {
@@ -112,13 +91,7 @@ test("a port that is taken and an address that is not this machine's are refused
   await new Promise((resolve) => server.once("listening", resolve));
   const address = server.address();
   assert.ok(typeof address === "object" && address !== null);
-  assert.match(
-    await refusal(2, "--dir", join(folder, "p"), "--port", String(address.port)),
-    /the port is taken/,
-  );
+  assert.match(await refusal(2, "--dir", join(folder, "p"), "--port", String(address.port)), /the port is taken/);
   server.close();
-  assert.match(
-    await refusal(2, "--dir", join(folder, "p"), "--host", "203.0.113.1"),
-    /cannot listen on 203\.0\.113\.1/,
-  );
+  assert.match(await refusal(2, "--dir", join(folder, "p"), "--host", "203.0.113.1"), /cannot listen on 203\.0\.113\.1/);
 });

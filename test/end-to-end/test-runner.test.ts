@@ -25,13 +25,7 @@ const tool = (code: number, says: string): string =>
 const unit = (content: string): string => checkout.write("test/unit/a.test.mjs", content);
 
 async function npmTest(args: readonly string[] = [], env: Record<string, string> = {}) {
-  const {
-    NODE_TEST_CONTEXT: _,
-    AOS_TEST_CAPABILITIES: __,
-    AOS_REQUIRE: ___,
-    CI: ____,
-    ...rest
-  } = process.env;
+  const { NODE_TEST_CONTEXT: _, AOS_TEST_CAPABILITIES: __, AOS_REQUIRE: ___, CI: ____, ...rest } = process.env;
   const { code, stdout } = await run(process.execPath, ["scripts/test.mjs", ...args], {
     cwd: checkout.path,
     env: { ...rest, ...env },
@@ -51,17 +45,12 @@ test("the last line counts tests and tools, and each step shows its budget and w
 
 test("a failing step says which and why in one line below its output, and later steps still run", async () => {
   tool(1, "checking\nsrc/a.ts(1,2): error TS1: it is wrong");
-  unit(
-    `${TESTS}test("sums", () => { assert.equal(1, 2, "one is not two"); }); test("two", () => {});`,
-  );
+  unit(`${TESTS}test("sums", () => { assert.equal(1, 2, "one is not two"); }); test("two", () => {});`);
   const { code, stdout, last } = await npmTest();
   assert.equal(code, 1);
   assert.equal(last, "1 passed, 2 failed", stdout);
   assert.match(stdout, /^FAILED types: src\/a\.ts\(1,2\): error TS1: it is wrong$/m);
-  assert.match(
-    stdout,
-    /^FAILED unit: "sums" \[test\/unit\/a\.test\.mjs\]: one is not two 1 !== 2$/m,
-  );
+  assert.match(stdout, /^FAILED unit: "sums" \[test\/unit\/a\.test\.mjs\]: one is not two 1 !== 2$/m);
 });
 
 test("a test file that cannot be loaded fails its step", async () => {
@@ -85,9 +74,7 @@ test("a skip is told aloud; for a reason that is no capability it fails under CI
 test("a missing capability skips aloud, and fails where AOS_REQUIRE names it", async () => {
   tool(0, "");
   const support = `import { need } from "../support/capabilities.ts";\n`;
-  unit(
-    `${TESTS}${support}test("traced", { skip: need("strace") }, () => {}); test("one", () => {});`,
-  );
+  unit(`${TESTS}${support}test("traced", { skip: need("strace") }, () => {}); test("one", () => {});`);
   // Only Node is on this PATH, so that strace is missing everywhere.
   const PATH = dirname(process.execPath);
   const local = await npmTest(["--only", "unit"], { PATH, CI: "true" });
@@ -95,10 +82,7 @@ test("a missing capability skips aloud, and fails where AOS_REQUIRE names it", a
   assert.match(local.stdout, /^strace +NO .*\(not installed; 1 tests skipped\)$/m);
   const required = await npmTest(["--only", "unit"], { PATH, AOS_REQUIRE: "strace" });
   assert.equal(required.code, 1);
-  assert.match(
-    required.stdout,
-    /^FAILED set-up: AOS_REQUIRE names strace, but it is missing: not installed$/m,
-  );
+  assert.match(required.stdout, /^FAILED set-up: AOS_REQUIRE names strace, but it is missing: not installed$/m);
 });
 
 test("a test file that no step runs fails the set-up, and so does a step without files", async () => {

@@ -121,8 +121,7 @@ function probeTmpfs(): string | undefined {
 function probeChromium(): string | undefined {
   const names = ["chromium", "chromium-browser", "google-chrome"];
   const folders = (process.env["PATH"] ?? "").split(delimiter);
-  if (folders.some((folder) => names.some((name) => existsSync(join(folder, name)))))
-    return undefined;
+  if (folders.some((folder) => names.some((name) => existsSync(join(folder, name))))) return undefined;
   try {
     createRequire(import.meta.url).resolve("@sparticuz/chromium");
     return undefined;

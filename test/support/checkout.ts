@@ -8,15 +8,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const COPIED = [
-  "bin",
-  "scripts",
-  "package.json",
-  "package-lock.json",
-  ".npmrc",
-  "tsconfig.json",
-  "tsconfig.build.json",
-];
+const COPIED = ["bin", "scripts", "package.json", "package-lock.json", ".npmrc", "tsconfig.json", "tsconfig.build.json"];
 
 /** A temporary folder that is removed when disposed. */
 export class Checkout implements Disposable {
@@ -52,11 +44,7 @@ export interface Ended {
 }
 
 /** Starts a process whose output can be read. */
-export function start(
-  command: string,
-  args: readonly string[],
-  options: SpawnOptions = {},
-): ChildProcess {
+export function start(command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
   return spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
 }
 
@@ -77,10 +65,6 @@ async function read(stream: Readable | null): Promise<string> {
 }
 
 /** Runs a process to its end. */
-export function run(
-  command: string,
-  args: readonly string[],
-  options: SpawnOptions = {},
-): Promise<Ended> {
+export function run(command: string, args: readonly string[], options: SpawnOptions = {}): Promise<Ended> {
   return ended(start(command, args, options));
 }

@@ -1,23 +1,8 @@
 /** A running system in memory behind a real HTTP server, for the tests of the HTTP face. */
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import {
-  createServer,
-  type HttpLimits,
-  type HttpServer,
-  type HttpSystem,
-  type HttpWebhook,
-} from "../../src/http/index.ts";
-import {
-  AosError,
-  command,
-  cron,
-  effect,
-  event,
-  PurposeDrivenAgent,
-  query,
-  state,
-} from "../../src/kernel/index.ts";
+import { createServer, type HttpLimits, type HttpServer, type HttpSystem, type HttpWebhook } from "../../src/http/index.ts";
+import { AosError, command, cron, effect, event, PurposeDrivenAgent, query, state } from "../../src/kernel/index.ts";
 import { ApiKeys, CachedAuthenticator } from "../../src/services/auth/index.ts";
 import { collectKernel, Metrics } from "../../src/services/observability/index.ts";
 import { AgentOperatingSystem, type BootOptions, systemHasher } from "../../src/system/index.ts";
@@ -112,12 +97,7 @@ export interface HttpHarness extends AsyncDisposable {
   /** Errors that nobody expected. */
   readonly unexpected: unknown[];
   /** A request with the key; JSON bodies are written, JSON answers read. */
-  call(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Readonly<Record<string, string>>,
-  ): Promise<Answered>;
+  call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answered>;
   /** Sends a structured CloudEvent. */
   send(
     address: string,
@@ -206,9 +186,7 @@ function caller(url: string, key: string): HttpHarness["call"] {
         ...(body === undefined ? {} : { "content-type": "application/json" }),
         ...headers,
       },
-      ...(body === undefined
-        ? {}
-        : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
     const isJson = (response.headers.get("content-type") ?? "").includes("json");
@@ -244,10 +222,7 @@ function faceOf(
     }),
     clock,
     metrics: () => metrics.text(),
-    readiness: () =>
-      aos.kernel.stats().storeIsDown
-        ? { ok: false, reasons: ["the store fails"] }
-        : { ok: true, reasons: [] },
+    readiness: () => (aos.kernel.stats().storeIsDown ? { ok: false, reasons: ["the store fails"] } : { ok: true, reasons: [] }),
     info: { version: "0.0.0-test", node: "local" },
     webhooks: new Map(Object.entries(webhooks)),
     testClock: aos.testClock,

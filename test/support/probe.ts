@@ -1,14 +1,5 @@
 /** An agent for the tests of settings: each of its events does one thing that a setting bounds. */
-import {
-  AosError,
-  command,
-  cron,
-  effect,
-  event,
-  PurposeDrivenAgent,
-  query,
-  state,
-} from "../../src/kernel/index.ts";
+import { AosError, command, cron, effect, event, PurposeDrivenAgent, query, state } from "../../src/kernel/index.ts";
 import { z } from "zod";
 
 /** Is noted in the state. */
@@ -94,9 +85,7 @@ export class Probe extends PurposeDrivenAgent.define({
       try {
         await ctx.think("what now", { input: {} });
       } catch (thrown) {
-        ctx.state.notes.push(
-          thrown instanceof AosError ? `${thrown.code}: ${thrown.message}` : String(thrown),
-        );
+        ctx.state.notes.push(thrown instanceof AosError ? `${thrown.code}: ${thrown.message}` : String(thrown));
       }
     },
     notes: (ctx) => ctx.state.notes,

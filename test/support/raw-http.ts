@@ -34,8 +34,7 @@ export class RawHttp implements Disposable {
   /** Waits until what has come so far passes a check. */
   async until(check: (received: string) => boolean): Promise<string> {
     while (!check(this.received)) {
-      if (this.socket.closed)
-        throw new Error(`the connection closed after: ${this.received.slice(0, 500)}`);
+      if (this.socket.closed) throw new Error(`the connection closed after: ${this.received.slice(0, 500)}`);
       await new Promise((resolve) => {
         this.socket.once("data", resolve);
         this.socket.once("close", resolve);

@@ -4,20 +4,10 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import {
-  type Ack,
-  AgentOperatingSystem,
-  AosError,
-  type AosErrorCode,
-  type BootOptions,
-  type TurnRecord,
-} from "../../src/index.ts";
+import { type Ack, AgentOperatingSystem, AosError, type AosErrorCode, type BootOptions, type TurnRecord } from "../../src/index.ts";
 
 /** Boots a system in memory whose clock stands still; it ends with the test. */
-export async function scene(
-  t: TestContext,
-  options: BootOptions = {},
-): Promise<AgentOperatingSystem> {
+export async function scene(t: TestContext, options: BootOptions = {}): Promise<AgentOperatingSystem> {
   const aos = await AgentOperatingSystem.boot({ store: "memory", clock: "inject", ...options });
   const clock = aos.testClock;
   t.after(async () => {
@@ -37,11 +27,7 @@ export function folder(t: TestContext): string {
 }
 
 /** Boots a system on disk whose clock stands still. */
-export function onDisk(
-  t: TestContext,
-  dir: string,
-  options: BootOptions = {},
-): Promise<AgentOperatingSystem> {
+export function onDisk(t: TestContext, dir: string, options: BootOptions = {}): Promise<AgentOperatingSystem> {
   return scene(t, { store: "sqlite", dir, ...options });
 }
 
@@ -78,10 +64,7 @@ export async function ended(aos: AgentOperatingSystem, acks: readonly Ack[]): Pr
 }
 
 /** Asserts that something is refused with a code, and gives the error. */
-export async function refused(
-  code: AosErrorCode,
-  work: Promise<unknown> | (() => unknown),
-): Promise<AosError> {
+export async function refused(code: AosErrorCode, work: Promise<unknown> | (() => unknown)): Promise<AosError> {
   let thrown: unknown;
   try {
     await (typeof work === "function" ? work() : work);

@@ -56,20 +56,11 @@ async function limitOfTurn(
 }
 
 /** Sends a key, lets hours pass, sends it again: whether it is taken for the same. */
-async function recognised(
-  t: TestContext,
-  hours: number,
-  between: number,
-  options: BootOptions,
-): Promise<boolean> {
+async function recognised(t: TestContext, hours: number, between: number, options: BootOptions): Promise<boolean> {
   const aos = await probed(t, options);
   await aos.emit(Note, { text: "" }, { to: "probe/main", key: "first" });
   for (let n = 0; n < between; n += 500) {
-    await Promise.all(
-      Array.from({ length: 500 }, (_, at) =>
-        aos.emit(Hush, {}, { to: "probe/main", key: `k${n + at}` }),
-      ),
-    );
+    await Promise.all(Array.from({ length: 500 }, (_, at) => aos.emit(Hush, {}, { to: "probe/main", key: `k${n + at}` })));
     await rest(aos);
   }
   await advance(aos, hours * HOUR_MS);
@@ -90,32 +81,23 @@ async function rowsAfter(t: TestContext, ms: number, options: BootOptions): Prom
 export const LIMIT_EFFECTS = {
   "limits.payloadBytes": async (t) => {
     const aos = await probed(t, { limits: { payloadBytes: "1KiB" } });
-    await refused(
-      "PAYLOAD_TOO_LARGE",
-      aos.emit(Note, { text: "x".repeat(2_000) }, { to: "probe/main" }),
-    );
+    await refused("PAYLOAD_TOO_LARGE", aos.emit(Note, { text: "x".repeat(2_000) }, { to: "probe/main" }));
   },
   "limits.stateBytes": async (t) => {
     assert.equal(
-      await limitOfTurn(t, { limits: { stateBytes: "1KiB" } }, (aos) =>
-        aos.emit(Grow, { length: 2_000 }, { to: "probe/main" }),
-      ),
+      await limitOfTurn(t, { limits: { stateBytes: "1KiB" } }, (aos) => aos.emit(Grow, { length: 2_000 }, { to: "probe/main" })),
       "STATE_TOO_LARGE",
     );
   },
   "limits.messagesPerTurn": async (t) => {
     assert.equal(
-      await limitOfTurn(t, { limits: { messagesPerTurn: 2 } }, (aos) =>
-        aos.emit(Spray, { count: 3 }, { to: "probe/main" }),
-      ),
+      await limitOfTurn(t, { limits: { messagesPerTurn: 2 } }, (aos) => aos.emit(Spray, { count: 3 }, { to: "probe/main" })),
       "LIMIT_EXCEEDED",
     );
   },
   "limits.effectsPerTurn": async (t) => {
     assert.equal(
-      await limitOfTurn(t, { limits: { effectsPerTurn: 2 } }, (aos) =>
-        aos.emit(Act, { count: 3 }, { to: "probe/main" }),
-      ),
+      await limitOfTurn(t, { limits: { effectsPerTurn: 2 } }, (aos) => aos.emit(Act, { count: 3 }, { to: "probe/main" })),
       "EFFECT_LIMIT",
     );
   },
@@ -187,10 +169,7 @@ export const TURN_EFFECTS = {
     assert.equal(await attemptsAfter(t, 4, { retry: { delayMs: 0 } }), 5);
   },
   "retry.factor": async (t) => {
-    assert.equal(
-      await attemptsAfter(t, 8_000, { retry: { delayMs: "1s", factor: 1, attempts: 3 } }),
-      3,
-    );
+    assert.equal(await attemptsAfter(t, 8_000, { retry: { delayMs: "1s", factor: 1, attempts: 3 } }), 3);
     // The jitter would have to draw two waits of thousands of seconds, out of days, to be as quick.
     const slow = await attemptsAfter(t, 8_000, {
       retry: { delayMs: "1s", factor: 100, attempts: 5, maxDelayMs: "30d" },
@@ -204,10 +183,7 @@ export const TURN_EFFECTS = {
       }),
       3,
     );
-    const error = await refused(
-      "CONFIG_INVALID",
-      scene(t, { retry: { delayMs: "1m", maxDelayMs: "1s" } }),
-    );
+    const error = await refused("CONFIG_INVALID", scene(t, { retry: { delayMs: "1m", maxDelayMs: "1s" } }));
     assert.match(error.message, /retry\.maxDelayMs/);
   },
   "mailbox.ageingMs": async (t) => {
@@ -248,10 +224,7 @@ export const TURN_EFFECTS = {
       return (await notes(aos))[0];
     };
     assert.match((await thought({})) ?? "", /^MODEL_NOT_CONFIGURED: .*set `models\.default`/);
-    assert.match(
-      (await thought({ model: "acme:small" })) ?? "",
-      /^MODEL_NOT_CONFIGURED: .*acme:small, but no model gateway/,
-    );
+    assert.match((await thought({ model: "acme:small" })) ?? "", /^MODEL_NOT_CONFIGURED: .*acme:small, but no model gateway/);
   },
 } satisfies Record<string, Effect>;
 
@@ -269,32 +242,18 @@ export const KEEPING_EFFECTS = {
     assert.deepEqual([await kept(1), await kept(24)], [false, true]);
   },
   "dedupe.hours": async (t) => {
-    assert.deepEqual(
-      [await recognised(t, 2, 0, { dedupe: { hours: 1 } }), await recognised(t, 2, 0, {})],
-      [false, true],
-    );
+    assert.deepEqual([await recognised(t, 2, 0, { dedupe: { hours: 1 } }), await recognised(t, 2, 0, {})], [false, true]);
   },
   "dedupe.perAgent": async (t) => {
-    assert.deepEqual(
-      [
-        await recognised(t, 0, 9_000, { dedupe: { perAgent: 240 } }),
-        await recognised(t, 0, 9_000, {}),
-      ],
-      [false, true],
-    );
+    assert.deepEqual([await recognised(t, 0, 9_000, { dedupe: { perAgent: 240 } }), await recognised(t, 0, 9_000, {})], [false, true]);
   },
   "journal.days": async (t) => {
     const day = 24 * HOUR_MS;
-    assert.ok(
-      (await rowsAfter(t, 2 * day, { journal: { days: 1 } })) < (await rowsAfter(t, 2 * day, {})),
-    );
+    assert.ok((await rowsAfter(t, 2 * day, { journal: { days: 1 } })) < (await rowsAfter(t, 2 * day, {})));
   },
   "journal.bytesPerAgent": async (t) => {
     const days = 36 * HOUR_MS;
-    assert.ok(
-      (await rowsAfter(t, days, { journal: { bytesPerAgent: "4KiB" } })) <
-        (await rowsAfter(t, days, {})),
-    );
+    assert.ok((await rowsAfter(t, days, { journal: { bytesPerAgent: "4KiB" } })) < (await rowsAfter(t, days, {})));
   },
   "journal.fullCopyEvery": async (t) => {
     const copies = async (fullCopyEvery: number): Promise<number> => {
@@ -320,9 +279,7 @@ export const KEEPING_EFFECTS = {
     const commits = async (maxBatch: number): Promise<number> => {
       const aos = await probed(t, { commit: { maxBatch } });
       const before = aos.status().stats;
-      await Promise.all(
-        Array.from({ length: 50 }, () => aos.emit(Note, { text: "" }, { to: "probe/main" })),
-      );
+      await Promise.all(Array.from({ length: 50 }, () => aos.emit(Note, { text: "" }, { to: "probe/main" })));
       await rest(aos);
       const { commits: after, committedUnits } = aos.status().stats;
       return (committedUnits - before.committedUnits) / (after - before.commits);

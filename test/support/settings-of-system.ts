@@ -12,16 +12,9 @@ import { Fail, Probe } from "./probe.ts";
 import { folder, refused, scene } from "./scene.ts";
 import type { Effect } from "./settings-of-kernel.ts";
 
-const STORAGE =
-  "DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net";
-const BUS =
-  "Endpoint=sb://acme.servicebus.windows.net/;SharedAccessKeyName=root;SharedAccessKey=c2VjcmV0";
-const SECRETS = new Set([
-  "auth.apiKey",
-  "github.webhookSecret",
-  "azure.storageConnectionString",
-  "azure.servicebusConnectionString",
-]);
+const STORAGE = "DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net";
+const BUS = "Endpoint=sb://acme.servicebus.windows.net/;SharedAccessKeyName=root;SharedAccessKey=c2VjcmV0";
+const SECRETS = new Set(["auth.apiKey", "github.webhookSecret", "azure.storageConnectionString", "azure.servicebusConnectionString"]);
 const AGENTS = fileURLToPath(new URL("./hooked-agents.ts", import.meta.url));
 const BLOCKED = fileURLToPath(new URL("./blocked.ts", import.meta.url));
 
@@ -35,10 +28,7 @@ interface Door extends Served {
 async function served(t: TestContext, settings: BootOptions = {}): Promise<Door> {
   const dir = folder(t);
   const configFile = join(dir, "settings.json");
-  const values = Object.entries(settings).map(([key, value]) => [
-    key,
-    SECRETS.has(key) ? hidden(dir, key, JSON.stringify(value)) : value,
-  ]);
+  const values = Object.entries(settings).map(([key, value]) => [key, SECRETS.has(key) ? hidden(dir, key, JSON.stringify(value)) : value]);
   writeFileSync(configFile, JSON.stringify({ "http.port": 0, ...Object.fromEntries(values) }));
   const lines: string[] = [];
   const door = await serve({
@@ -100,11 +90,7 @@ async function logged(t: TestContext, settings: BootOptions): Promise<readonly s
     headers: { "content-type": "application/cloudevents+json", prefer: "wait=5" },
   });
   assert.ok(sent < 300, String(sent));
-  for (
-    let round = 0;
-    round < 100 && !door.lines.some((line) => line.includes("turn.failed"));
-    round++
-  )
+  for (let round = 0; round < 100 && !door.lines.some((line) => line.includes("turn.failed")); round++)
     await new Promise((resolve) => setTimeout(resolve, 5));
   return door.lines;
 }
@@ -120,10 +106,7 @@ export const SYSTEM_EFFECTS = {
     const dir = join(folder(t), "never");
     await using _ = await AgentOperatingSystem.boot({ dir, store: "memory" });
     assert.equal(existsSync(dir), false);
-    await refused(
-      "CONFIG_INVALID",
-      AgentOperatingSystem.boot({ dir, store: "postgres://somewhere/db" }),
-    );
+    await refused("CONFIG_INVALID", AgentOperatingSystem.boot({ dir, store: "postgres://somewhere/db" }));
   },
   environment: async (t) => {
     assert.equal((await scene(t)).environment.isProduction, true);
@@ -141,16 +124,10 @@ export const SYSTEM_EFFECTS = {
   clock: async () => {
     await using real = await AgentOperatingSystem.boot({ store: "memory" });
     await using injected = await AgentOperatingSystem.boot({ store: "memory", clock: "inject" });
-    assert.deepEqual(
-      [real.testClock === undefined, injected.testClock === undefined],
-      [true, false],
-    );
+    assert.deepEqual([real.testClock === undefined, injected.testClock === undefined], [true, false]);
   },
   "watchdog.enabled": async (t) => {
-    assert.deepEqual(
-      [await blocked(t, true, 100), await blocked(t, false, 100)],
-      ["SIGKILL", "alive"],
-    );
+    assert.deepEqual([await blocked(t, true, 100), await blocked(t, false, 100)], ["SIGKILL", "alive"]);
   },
   "watchdog.deadlineMs": async (t) => {
     assert.equal(await blocked(t, true, 60_000), "alive");
@@ -165,10 +142,7 @@ async function azure(
   key: "azure.storageConnectionString" | "azure.servicebusConnectionString",
   good: string,
 ): Promise<void> {
-  await refused(
-    "CONFIG_INVALID",
-    AgentOperatingSystem.boot({ store: "memory", [key]: "nonsense" }),
-  );
+  await refused("CONFIG_INVALID", AgentOperatingSystem.boot({ store: "memory", [key]: "nonsense" }));
   const { lines } = await served(t, { [key]: good });
   const line = lines.find((each) => each.includes(key)) ?? "";
   assert.match(line, /adapter that is not part of this version/);
@@ -222,10 +196,7 @@ export const DOOR_EFFECTS = {
     const door = await served(t, { "auth.apiKey": "a-key-of-mine" });
     assert.equal(door.apiKey, undefined);
     assert.deepEqual(
-      [
-        await status(door, "/api/agents", { key: "a-key-of-mine" }),
-        await status(door, "/api/agents", { key: "another" }),
-      ],
+      [await status(door, "/api/agents", { key: "a-key-of-mine" }), await status(door, "/api/agents", { key: "another" })],
       [200, 401],
     );
   },
@@ -249,8 +220,7 @@ export const DOOR_EFFECTS = {
     assert.ok(lines.length > 0);
     for (const line of lines) assert.equal(typeof JSON.parse(line), "object");
     assert.throws(() => JSON.parse("[]" + lines[0]));
-    for (const line of await logged(t, { "log.format": "pretty" }))
-      assert.throws(() => JSON.parse(line), line);
+    for (const line of await logged(t, { "log.format": "pretty" })) assert.throws(() => JSON.parse(line), line);
   },
   "log.level": async (t) => {
     assert.ok((await logged(t, {})).some((line) => line.includes("turn.failed")));

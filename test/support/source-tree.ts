@@ -12,10 +12,9 @@ export interface Import {
 export const sources = globSync("src/**/*.ts", { exclude: ["**/*.test.ts"] }).toSorted();
 
 /** Every text file of the repository, as far as names tell; data folders and build outputs are left out. */
-export const everything = globSync(
-  ["*.*", ".*rc*", ".gitignore", ".ci/*", "{src,test,bench,examples,scripts,bin,docs}/**/*"],
-  { withFileTypes: true },
-)
+export const everything = globSync(["*.*", ".*rc*", ".gitignore", ".ci/*", "{src,test,bench,examples,scripts,bin,docs}/**/*"], {
+  withFileTypes: true,
+})
   .filter((entry) => entry.isFile() && !/\.(?:tgz|png|cpuprofile|heapsnapshot)$/.test(entry.name))
   .map((entry) => normalize(join(entry.parentPath, entry.name)))
   .toSorted();
@@ -71,12 +70,8 @@ export function unlocked(): readonly string[] {
     const wanted = Object.keys({ ...entry.dependencies, ...entry.optionalDependencies });
     // Node's look-up: beside the package, then in each folder above it.
     const parts = path.split("/node_modules/");
-    const places = parts.map(
-      (_, at) => `${parts.slice(0, at + 1).join("/node_modules/")}/node_modules/`,
-    );
-    return wanted.filter(
-      (name) => !["node_modules/", ...places].some((place) => `${place}${name}` in packages),
-    );
+    const places = parts.map((_, at) => `${parts.slice(0, at + 1).join("/node_modules/")}/node_modules/`);
+    return wanted.filter((name) => !["node_modules/", ...places].some((place) => `${place}${name}` in packages));
   });
 }
 
@@ -93,9 +88,7 @@ interface LockedPackage {
 export function door({ from, to }: Import): string | undefined {
   const path = to.split("/").slice(0, -1);
   const units = path.map((_, at) => path.slice(0, at + 1).join("/"));
-  const outermost = units.find(
-    (unit) => unit !== "src" && !from.startsWith(`${unit}/`) && existsSync(`${unit}/index.ts`),
-  );
+  const outermost = units.find((unit) => unit !== "src" && !from.startsWith(`${unit}/`) && existsSync(`${unit}/index.ts`));
   return outermost === undefined ? undefined : `${outermost}/index.ts`;
 }
 

@@ -5,10 +5,7 @@ import { applyDelta, isFull } from "../../src/kernel/turn/delta.ts";
 const ROWS_MAX = 1_000;
 
 /** Every state that an agent's journal tells of, as JSON text, from its first full copy on. */
-export async function readDeltas(
-  aos: AgentOperatingSystem,
-  address: string,
-): Promise<readonly string[]> {
+export async function readDeltas(aos: AgentOperatingSystem, address: string): Promise<readonly string[]> {
   const listed = await aos.store.agents({ limit: ROWS_MAX });
   const agent = listed.find((row) => row.address === `default/${address}`);
   const states: string[] = [];

@@ -1,16 +1,5 @@
 /** What must infer, and what must not compile; checked by `tsc` alone, never run. */
-import {
-  type AgentClass,
-  anything,
-  command,
-  cron,
-  effect,
-  event,
-  every,
-  PurposeDrivenAgent,
-  query,
-  state,
-} from "aosjs";
+import { type AgentClass, anything, command, cron, effect, event, every, PurposeDrivenAgent, query, state } from "aosjs";
 import { type } from "arktype";
 import * as v from "valibot";
 import { z } from "zod";
@@ -35,10 +24,7 @@ exactly<string>()(JSON.parse("1"));
 const Invoice = event("invoice.received", z.object({ id: z.string(), amount: z.number() }));
 const Paid = event("invoice.paid", v.object({ id: v.string() }));
 const Reminder = event("invoice.reminder", type({ id: "string", "days?": "number" }));
-const Defaulted = event(
-  "invoice.noted",
-  z.object({ id: z.string(), tags: z.array(z.string()).default([]) }),
-);
+const Defaulted = event("invoice.noted", z.object({ id: z.string(), tags: z.array(z.string()).default([]) }));
 const Whatever = event("whatever", anything<{ readonly raw: string }>());
 const Pay = effect("pay", {
   input: z.object({ id: z.string() }),

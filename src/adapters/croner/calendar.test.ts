@@ -30,8 +30,7 @@ const calendar = new CronerCalendar();
 
 const zone = fc.constantFrom(...ZONES);
 const instant = fc.integer({ min: Date.UTC(2020, 0, 1), max: Date.UTC(2035, 11, 31) });
-const some = (min: number, max: number): fc.Arbitrary<number[]> =>
-  fc.uniqueArray(fc.integer({ min, max }), { minLength: 1, maxLength: 4 });
+const some = (min: number, max: number): fc.Arbitrary<number[]> => fc.uniqueArray(fc.integer({ min, max }), { minLength: 1, maxLength: 4 });
 
 interface Fields {
   readonly minutes: readonly number[];
@@ -59,8 +58,7 @@ const matches = (at: number, timeZone: string, of: Fields): boolean => {
   );
 };
 /** How far the wall clock jumps at an instant beyond the second that passes: positive at the end of a gap. */
-const jump = (at: number, timeZone: string): number =>
-  wallTime(at, timeZone) - wallTime(at - SECOND, timeZone) - SECOND;
+const jump = (at: number, timeZone: string): number => wallTime(at, timeZone) - wallTime(at - SECOND, timeZone) - SECOND;
 const next = (expression: string, timeZone: string, after: number): number => {
   const at = calendar.next(expression, timeZone, after);
   assert.ok(at !== undefined, `${expression} has a next occurrence`);
@@ -159,13 +157,7 @@ test("an expression of every minute ticks each real minute through any change of
   );
 });
 
-const MOMENTS: readonly [
-  promise: string,
-  expression: string,
-  zone: string,
-  after: string,
-  ticks: string[],
-][] = [
+const MOMENTS: readonly [promise: string, expression: string, zone: string, after: string, ticks: string[]][] = [
   [
     "a time in a gap occurs right after it",
     "30 1 * * *",
@@ -229,20 +221,8 @@ const MOMENTS: readonly [
     "2025-12-31T00:00:00Z",
     ["2025-12-31T10:59:59.000Z", "2026-12-31T10:59:59.000Z"],
   ],
-  [
-    "a month's last day is L",
-    "0 0 L * *",
-    "UTC",
-    "2028-02-01T00:00:00Z",
-    ["2028-02-29T00:00:00.000Z", "2028-03-31T00:00:00.000Z"],
-  ],
-  [
-    "the second Monday is MON#2",
-    "0 9 * * MON#2",
-    "UTC",
-    "2026-01-01T00:00:00Z",
-    ["2026-01-12T09:00:00.000Z", "2026-02-09T09:00:00.000Z"],
-  ],
+  ["a month's last day is L", "0 0 L * *", "UTC", "2028-02-01T00:00:00Z", ["2028-02-29T00:00:00.000Z", "2028-03-31T00:00:00.000Z"]],
+  ["the second Monday is MON#2", "0 9 * * MON#2", "UTC", "2026-01-01T00:00:00Z", ["2026-01-12T09:00:00.000Z", "2026-02-09T09:00:00.000Z"]],
   [
     "a day of month and a weekday mean either",
     "0 0 13 * FRI",
@@ -295,13 +275,7 @@ for (const [expression, timeZone] of [
 }
 
 test("a schedule that is well formed is accepted", () => {
-  for (const expression of [
-    "0 9 1 * *",
-    "*/5 * * * * *",
-    "@daily",
-    "0 0 29 2 *",
-    "0 8 * * MON-FRI",
-  ]) {
+  for (const expression of ["0 9 1 * *", "*/5 * * * * *", "@daily", "0 0 29 2 *", "0 8 * * MON-FRI"]) {
     calendar.validate(expression, "America/New_York");
   }
 });

@@ -29,10 +29,7 @@ export class CronerCalendar implements Calendar {
 
   validate(expression: string, timeZone: string): void {
     if (this.next(expression, timeZone, ORIGIN) === undefined) {
-      throw new AosError(
-        "SCHEDULE_INVALID",
-        `the cron expression ${JSON.stringify(expression)} never occurs`,
-      );
+      throw new AosError("SCHEDULE_INVALID", `the cron expression ${JSON.stringify(expression)} never occurs`);
     }
   }
 
@@ -53,12 +50,7 @@ export class CronerCalendar implements Calendar {
  * fixed time has to occur, so this finds the first wall time that matches and, where that falls into a gap which ends before what croner found,
  * answers with the gap's end.
  */
-function lostInGap(
-  onWall: Cron,
-  timeZone: string,
-  after: number,
-  found: number,
-): number | undefined {
+function lostInGap(onWall: Cron, timeZone: string, after: number, found: number): number | undefined {
   const last = wallTime(found, timeZone);
   let wall = onWall.nextRun(new Date(wallTime(after, timeZone)))?.getTime();
   while (wall !== undefined && wall < last) {
@@ -71,10 +63,7 @@ function lostInGap(
 
 function compile(expression: string, timeZone: string): Compiled {
   if (!isTimeZone(timeZone)) {
-    throw new AosError(
-      "SCHEDULE_INVALID",
-      `${JSON.stringify(timeZone)} is not a time zone; write an IANA name such as "Europe/London"`,
-    );
+    throw new AosError("SCHEDULE_INVALID", `${JSON.stringify(timeZone)} is not a time zone; write an IANA name such as "Europe/London"`);
   }
   // Croner reads a text with a colon as a date that fires once.
   if (expression.includes(":") || expression.length > EXPRESSION_MAX) throw malformed(expression);

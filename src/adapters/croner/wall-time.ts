@@ -23,14 +23,7 @@ export function wallTime(at: number, timeZone: string): number {
     fields.set(type, Number(value));
   }
   const field = (name: string): number => fields.get(name) ?? 0;
-  return Date.UTC(
-    field("year"),
-    field("month") - 1,
-    field("day"),
-    field("hour"),
-    field("minute"),
-    field("second"),
-  );
+  return Date.UTC(field("year"), field("month") - 1, field("day"), field("hour"), field("minute"), field("second"));
 }
 
 /** The first instant after the gap into which a wall time falls; `undefined` where that wall time exists. */

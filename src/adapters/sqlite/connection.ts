@@ -40,8 +40,7 @@ export function connect(options: ConnectionOptions): DatabaseSync {
       PRAGMA wal_autocheckpoint = ${LOG_PAGES};
       PRAGMA journal_size_limit = 67108864;
     `);
-    if (options.maxPageCount !== undefined)
-      db.exec(`PRAGMA max_page_count = ${Math.trunc(options.maxPageCount)}`);
+    if (options.maxPageCount !== undefined) db.exec(`PRAGMA max_page_count = ${Math.trunc(options.maxPageCount)}`);
   } catch (thrown) {
     db.close();
     throw thrown;

@@ -12,9 +12,7 @@ function resultCode(thrown: unknown): number | undefined {
 }
 
 function extendedCode(thrown: unknown): number | undefined {
-  return thrown instanceof Error && "errcode" in thrown && typeof thrown.errcode === "number"
-    ? thrown.errcode
-    : undefined;
+  return thrown instanceof Error && "errcode" in thrown && typeof thrown.errcode === "number" ? thrown.errcode : undefined;
 }
 
 /** Whether an error is of one unit: of its conditions or its values. Everything else fails the whole batch. */
@@ -55,11 +53,7 @@ export function storeError(thrown: unknown, doing: string): AosError {
   if (isAosError(thrown)) return thrown;
   const details = { errcode: extendedCode(thrown) };
   if (resultCode(thrown) === FULL) {
-    return new AosError(
-      "DISK_FULL",
-      `no space is left while ${doing}: free some, nothing of it was stored`,
-      { cause: thrown, details },
-    );
+    return new AosError("DISK_FULL", `no space is left while ${doing}: free some, nothing of it was stored`, { cause: thrown, details });
   }
   return new AosError("STORE_FAILED", `the store failed while ${doing}: ${messageOf(thrown)}`, {
     cause: thrown,

@@ -23,10 +23,7 @@ export class IdleCheckpoint {
     db: DatabaseSync,
     path: string,
     onFault: (thrown: unknown) => void,
-    {
-      idleMs = IDLE_MS,
-      logBytes = LOG_BYTES,
-    }: { readonly idleMs?: number; readonly logBytes?: number } = {},
+    { idleMs = IDLE_MS, logBytes = LOG_BYTES }: { readonly idleMs?: number; readonly logBytes?: number } = {},
   ) {
     this.#db = db;
     this.#log = `${path}-wal`;

@@ -15,13 +15,9 @@ const HOLD = `
 
 test("a folder has one owner at a time, named to whoever comes second, and is free when the owner dies", async () => {
   const dir = mkdtempSync(join(tmpdir(), "aos-lock-"));
-  const owner = spawn(
-    process.execPath,
-    ["--input-type=module", "-e", HOLD, new URL("lock.ts", import.meta.url).href, dir],
-    {
-      stdio: ["ignore", "pipe", "inherit"],
-    },
-  );
+  const owner = spawn(process.execPath, ["--input-type=module", "-e", HOLD, new URL("lock.ts", import.meta.url).href, dir], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   try {
     await once(owner.stdout, "data");
     await assert.rejects(lockFolder(dir), {

@@ -37,11 +37,7 @@ export async function lockFolder(dir: string, waitMs = WAIT_MS): Promise<Lock> {
     if (waited >= waitMs) {
       const pid = readPid(owner);
       const who = pid === undefined ? "another process" : `process ${pid}`;
-      throw new AosError(
-        "DATA_LOCKED",
-        `${who} owns ${dir}: stop it first, or choose another data folder`,
-        { details: { pid, dir } },
-      );
+      throw new AosError("DATA_LOCKED", `${who} owns ${dir}: stop it first, or choose another data folder`, { details: { pid, dir } });
     }
     await sleep(STEP_MS);
   }

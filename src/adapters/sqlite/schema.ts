@@ -77,11 +77,7 @@ export interface Prepared {
  * Creates the schema, or brings an older one up to date after a copy beside it; in one transaction.
  * @throws AosError DATA_TOO_NEW where a newer AOS wrote the data.
  */
-export function prepareSchema(
-  db: DatabaseSync,
-  path: string,
-  migrations: readonly Migration[] = MIGRATIONS,
-): Prepared {
+export function prepareSchema(db: DatabaseSync, path: string, migrations: readonly Migration[] = MIGRATIONS): Prepared {
   const to = migrations.length + 1;
   const from = Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
   if (from > to) {

@@ -1,12 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -132,14 +125,10 @@ test("a full disk refuses the whole batch, keeps what was there readable, and re
   await store.open();
   await pass(store, { create: [newAgent(1)] });
   const big = newAgent(2, { state: JSON.stringify("x".repeat(400_000)) });
-  assert.throws(
-    () =>
-      store.commit([
-        { turn: { journal: [journalRow(1, 10, 2, 1)], state: "1" } },
-        { create: [big] },
-      ]),
-    { code: "DISK_FULL", retryable: true },
-  );
+  assert.throws(() => store.commit([{ turn: { journal: [journalRow(1, 10, 2, 1)], state: "1" } }, { create: [big] }]), {
+    code: "DISK_FULL",
+    retryable: true,
+  });
   assert.equal(store.agentByNo(1)?.state, "{}");
   assert.equal(store.agentByNo(2), undefined);
   assert.deepEqual(await store.journalAfter(1, 9), []);
@@ -170,9 +159,7 @@ test("older data is migrated once, after a copy of it was laid beside it", async
   await pass(store, { create: [newAgent(1)] });
   await store.close();
   const db = new DatabaseSync(place.path);
-  const migrations = [
-    (on: DatabaseSync): void => on.exec("ALTER TABLE agents ADD COLUMN extra TEXT DEFAULT 'new'"),
-  ];
+  const migrations = [(on: DatabaseSync): void => on.exec("ALTER TABLE agents ADD COLUMN extra TEXT DEFAULT 'new'")];
   assert.deepEqual(prepareSchema(db, place.path, migrations), {
     from: 1,
     to: 2,
@@ -181,10 +168,7 @@ test("older data is migrated once, after a copy of it was laid beside it", async
   assert.deepEqual(prepareSchema(db, place.path, migrations), { from: 2, to: 2 });
   assert.equal(db.prepare("SELECT extra FROM agents").get()?.["extra"], "new");
   assert.throws(() =>
-    prepareSchema(db, place.path, [
-      ...migrations,
-      (on) => on.exec("ALTER TABLE agents ADD COLUMN more; SELECT nonsense"),
-    ]),
+    prepareSchema(db, place.path, [...migrations, (on) => on.exec("ALTER TABLE agents ADD COLUMN more; SELECT nonsense")]),
   );
   assert.throws(() => db.prepare("SELECT more FROM agents"));
   db.close();

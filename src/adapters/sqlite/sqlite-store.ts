@@ -232,11 +232,7 @@ export class SqliteStore implements Store {
     return this.#read(({ ledger }) => ledger.get(cls, key));
   }
 
-  async ledgerList(
-    cls: string,
-    after: string | undefined,
-    limit: number,
-  ): Promise<readonly LedgerEntry[]> {
+  async ledgerList(cls: string, after: string | undefined, limit: number): Promise<readonly LedgerEntry[]> {
     return this.#read(({ ledger }) => ledger.list(cls, after, limit));
   }
 
@@ -258,8 +254,7 @@ export class SqliteStore implements Store {
         const moreTrimmed = journal.trim(retention, limit);
         const moreChunks = chunks.prune(retention.dedupeBefore, limit);
         const { sums } = retention;
-        const moreSums =
-          sums !== undefined && ledger.pruneSums(sums.class, sums.keysBefore, limit) === limit;
+        const moreSums = sums !== undefined && ledger.pruneSums(sums.class, sums.keysBefore, limit) === limit;
         return moreJournal || moreTrimmed || moreReplies || moreChunks || moreSums;
       });
     } catch (thrown) {
@@ -350,14 +345,11 @@ export class SqliteStore implements Store {
   #connect(): void {
     this.#db = connect(this.#options);
     const prepared = prepareSchema(this.#db, this.#options.path);
-    if (prepared.from > 0 && prepared.from < prepared.to)
-      this.#options.onNotice?.({ event: "migrated", ...prepared });
+    if (prepared.from > 0 && prepared.from < prepared.to) this.#options.onNotice?.({ event: "migrated", ...prepared });
     this.#open = new Tables(this.#db);
     this.#isDoubtful = false;
     if (this.#options.path !== ":memory:")
-      this.#idle = new IdleCheckpoint(this.#db, this.#options.path, (thrown) =>
-        this.#checkpointFailed(thrown),
-      );
+      this.#idle = new IdleCheckpoint(this.#db, this.#options.path, (thrown) => this.#checkpointFailed(thrown));
   }
 
   #checkpointFailed(thrown: unknown): void {

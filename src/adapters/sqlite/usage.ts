@@ -24,13 +24,11 @@ const CLASSES: readonly (readonly [prefix: string, name: string])[] = [
  * beyond, agents and journal are estimated from a sample and the rest is `other`.
  */
 export function measureUsage(db: DatabaseSync, path: string): Readonly<Record<string, number>> {
-  const pragma = (name: string): number =>
-    Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0] ?? 0);
+  const pragma = (name: string): number => Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0] ?? 0);
   const pageSize = pragma("page_size");
   const pages = pragma("page_count");
   const free = pragma("freelist_count") * pageSize;
-  const log =
-    path === ":memory:" ? 0 : (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0);
+  const log = path === ":memory:" ? 0 : (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0);
   const classes = pages <= PAGES_MAX ? exact(db) : estimate(db, pages * pageSize - free);
   return { ...classes, free, log };
 }
@@ -50,22 +48,14 @@ function exact(db: DatabaseSync): Record<string, number> {
 
 function estimate(db: DatabaseSync, total: number): Record<string, number> {
   const rows = (table: string, key: string, length: string): number => {
-    const range = db.prepare(
-      `SELECT (SELECT max(${key}) FROM ${table}) - (SELECT min(${key}) FROM ${table}) + 1 AS number`,
-    );
+    const range = db.prepare(`SELECT (SELECT max(${key}) FROM ${table}) - (SELECT min(${key}) FROM ${table}) + 1 AS number`);
     const sample = db.prepare(
       `SELECT avg(length) AS number FROM (SELECT ${length} AS length FROM ${table} ORDER BY ${key} DESC LIMIT ${SAMPLE_ROWS})`,
     );
-    const [count, mean] = [range, sample].map(
-      (statement) => first<{ readonly number: number | null }>(statement)?.number ?? 0,
-    );
+    const [count, mean] = [range, sample].map((statement) => first<{ readonly number: number | null }>(statement)?.number ?? 0);
     return (count ?? 0) * ((mean ?? 0) + ROW_BYTES);
   };
-  const agents = rows(
-    "agents",
-    "no",
-    "octet_length(state) + 2 * octet_length(address) + coalesce(octet_length(meta), 0)",
-  );
+  const agents = rows("agents", "no", "octet_length(state) + 2 * octet_length(address) + coalesce(octet_length(meta), 0)");
   const journal = rows("journal", "id", "octet_length(body) + coalesce(octet_length(delta), 0)");
   const scale = Math.min(1, total / Math.max(1, agents + journal));
   const bytes = { agents: Math.round(agents * scale), journal: Math.round(journal * scale) };

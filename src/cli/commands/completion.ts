@@ -8,10 +8,7 @@ export function addCompletion(program: Command, io: Io): void {
     .command("completion")
     .addArgument(new Argument("<SHELL>", "the shell").choices(["bash", "zsh"]))
     .description("Print a completion script.")
-    .addHelpText(
-      "after",
-      '\nExamples:\n  source <(aos completion bash)\n  aos completion zsh > "${fpath[1]}/_aos"',
-    )
+    .addHelpText("after", '\nExamples:\n  source <(aos completion bash)\n  aos completion zsh > "${fpath[1]}/_aos"')
     .action(async (shell: string) => {
       const whole = createProgram(io);
       await addCommands(whole, io, () => true);
@@ -21,28 +18,21 @@ export function addCompletion(program: Command, io: Io): void {
 
 /** The words that may follow a path of commands: further commands, and options. */
 function wordsOf(command: Command, common: readonly string[]): readonly string[] {
-  const own = command.options
-    .filter((option) => !option.hidden)
-    .flatMap(({ long }) => (typeof long === "string" ? [long] : []));
+  const own = command.options.filter((option) => !option.hidden).flatMap(({ long }) => (typeof long === "string" ? [long] : []));
   return [...command.commands.map((sub) => sub.name()), ...own, ...common, "--help"];
 }
 
 function* paths(program: Command): Generator<readonly [path: string, words: readonly string[]]> {
-  const common = program.options
-    .filter((option) => !option.hidden)
-    .flatMap(({ long }) => (typeof long === "string" ? [long] : []));
+  const common = program.options.filter((option) => !option.hidden).flatMap(({ long }) => (typeof long === "string" ? [long] : []));
   yield ["", wordsOf(program, [])];
   for (const command of program.commands) {
     yield [command.name(), wordsOf(command, common)];
-    for (const sub of command.commands)
-      yield [`${command.name()} ${sub.name()}`, wordsOf(sub, common)];
+    for (const sub of command.commands) yield [`${command.name()} ${sub.name()}`, wordsOf(sub, common)];
   }
 }
 
 function bash(program: Command): readonly string[] {
-  const cases = [...paths(program)].map(
-    ([path, words]) => `    ${JSON.stringify(path)}) words=${JSON.stringify(words.join(" "))} ;;`,
-  );
+  const cases = [...paths(program)].map(([path, words]) => `    ${JSON.stringify(path)}) words=${JSON.stringify(words.join(" "))} ;;`);
   return [
     "_aos() {",
     `  local current="\${COMP_WORDS[COMP_CWORD]}" path="" words="" word`,

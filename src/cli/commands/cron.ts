@@ -26,10 +26,7 @@ export function addCron(program: Command, io: Io): void {
         ["AGENT", (row) => row.agent],
         ["NAME", ({ name }) => name],
         ["WHEN", when],
-        [
-          "NEXT",
-          ({ nextAt }) => (nextAt === undefined || nextAt === null ? undefined : rfc3339(nextAt)),
-        ],
+        ["NEXT", ({ nextAt }) => (nextAt === undefined || nextAt === null ? undefined : rfc3339(nextAt))],
         ["", ({ nextAt }) => relative(nextAt, io.now)],
       ]);
       for (const line of lines) io.out(line);
@@ -40,20 +37,13 @@ export function addCron(program: Command, io: Io): void {
     .description("Print the next times of a schedule, one a line.")
     .option("--count <n>", "how many", readInteger("--count", 1, COUNT_MAX), COUNT)
     .addHelpText("after", "\nExample:\n  aos cron next cfo/main monthEnd --count 12")
-    .action(
-      async (
-        given: string,
-        name: string,
-        { count }: { readonly count: number },
-        command: Command,
-      ) => {
-        const address = readAddress(given);
-        const common = commonOf(command);
-        const times = (await (await connect(common)).nextTimes(address, name, count)).map(rfc3339);
-        if (common.json === true) return writeJson(io, times, true);
-        for (const time of times) io.out(time);
-      },
-    );
+    .action(async (given: string, name: string, { count }: { readonly count: number }, command: Command) => {
+      const address = readAddress(given);
+      const common = commonOf(command);
+      const times = (await (await connect(common)).nextTimes(address, name, count)).map(rfc3339);
+      if (common.json === true) return writeJson(io, times, true);
+      for (const time of times) io.out(time);
+    });
 
   cron
     .command("run <TYPE/ID> <NAME>")

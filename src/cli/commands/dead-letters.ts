@@ -53,25 +53,16 @@ export function addDeadLetters(program: Command, io: Io): void {
     .option("--agent <TYPE/ID>", "all of this agent", readAddress)
     .option("--reason <reason>", "all with this reason")
     .option("--fresh", "under a new id, so that effects that succeeded run again")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  aos dlq redrive 0192f0c1-…\n  aos dlq redrive --agent cfo/main",
-    )
-    .action(
-      async (
-        id: string | undefined,
-        { fresh = false, ...options }: ManyOptions,
-        command: Command,
-      ) => {
-        const filter = chosen("redrive", id, options);
-        const common = commonOf(command);
-        const client = await connect(common);
-        if (filter === undefined) return writeJson(io, await client.redrive(id ?? "", fresh), true);
-        // Only for somebody who watches: a script may read stderr as the problem.
-        if (io.isTty && common.json !== true) io.note("aos: putting dead letters back …");
-        writeJson(io, await client.redriveAll(filter, fresh), true);
-      },
-    );
+    .addHelpText("after", "\nExamples:\n  aos dlq redrive 0192f0c1-…\n  aos dlq redrive --agent cfo/main")
+    .action(async (id: string | undefined, { fresh = false, ...options }: ManyOptions, command: Command) => {
+      const filter = chosen("redrive", id, options);
+      const common = commonOf(command);
+      const client = await connect(common);
+      if (filter === undefined) return writeJson(io, await client.redrive(id ?? "", fresh), true);
+      // Only for somebody who watches: a script may read stderr as the problem.
+      if (io.isTty && common.json !== true) io.note("aos: putting dead letters back …");
+      writeJson(io, await client.redriveAll(filter, fresh), true);
+    });
 
   dlq
     .command("drop [ID]")
@@ -83,32 +74,21 @@ export function addDeadLetters(program: Command, io: Io): void {
       if (id === undefined && options.all !== true) throw usageError("drop needs an ID or --all");
       const filter = chosen("drop", id, options);
       const client = await connect(commonOf(command));
-      const ids =
-        filter === undefined ? [id ?? ""] : (await all(client, filter)).map((letter) => letter.id);
+      const ids = filter === undefined ? [id ?? ""] : (await all(client, filter)).map((letter) => letter.id);
       for (const each of ids) await client.drop(each);
       writeJson(io, { dropped: ids.length }, true);
     });
 }
 
 /** The filter that chooses many; undefined where an id chooses one. */
-function chosen(
-  verb: string,
-  id: string | undefined,
-  { all: isAll = false, agent, reason }: ManyOptions,
-): Filter | undefined {
+function chosen(verb: string, id: string | undefined, { all: isAll = false, agent, reason }: ManyOptions): Filter | undefined {
   const isMany = isAll || agent !== undefined || reason !== undefined;
-  if (id !== undefined && isMany)
-    throw usageError(`give ${verb} either an ID or a choice of many, not both`);
+  if (id !== undefined && isMany) throw usageError(`give ${verb} either an ID or a choice of many, not both`);
   if (id === undefined && !isMany) throw usageError(`${verb} needs an ID or --all`);
-  return isMany
-    ? { ...(agent === undefined ? {} : { agent }), ...(reason === undefined ? {} : { reason }) }
-    : undefined;
+  return isMany ? { ...(agent === undefined ? {} : { agent }), ...(reason === undefined ? {} : { reason }) } : undefined;
 }
 
-async function all(
-  reader: Pick<Reader, "deadLetters"> | AosClient,
-  filter: Filter,
-): Promise<readonly DeadLetter[]> {
+async function all(reader: Pick<Reader, "deadLetters"> | AosClient, filter: Filter): Promise<readonly DeadLetter[]> {
   const letters: DeadLetter[] = [];
   let cursor: string | undefined;
   do {

@@ -57,9 +57,7 @@ async function examine(common: Common): Promise<readonly Finding[]> {
   findings.push({
     check: "running",
     ok: isUp || common.url === undefined,
-    detail: isUp
-      ? `answers at ${where}`
-      : `nothing answers${common.url === undefined ? "; `aos up` starts it" : ` at ${where}`}`,
+    detail: isUp ? `answers at ${where}` : `nothing answers${common.url === undefined ? "; `aos up` starts it" : ` at ${where}`}`,
   });
   return findings;
 }
@@ -109,9 +107,7 @@ function token(dir: string, isUp: boolean): Finding {
   return {
     check: "token",
     ok: isPrivate,
-    detail: isPrivate
-      ? "operator.token, for this user only"
-      : `operator.token can be read by others: chmod 600 ${dir}/operator.token`,
+    detail: isPrivate ? "operator.token, for this user only" : `operator.token can be read by others: chmod 600 ${dir}/operator.token`,
   };
 }
 
@@ -139,9 +135,7 @@ async function stoppedFolder(dir: string): Promise<readonly Finding[]> {
   }
 }
 
-async function credential(
-  running: NonNullable<Awaited<ReturnType<typeof findRunning>>>,
-): Promise<readonly Finding[]> {
+async function credential(running: NonNullable<Awaited<ReturnType<typeof findRunning>>>): Promise<readonly Finding[]> {
   return [
     await look("credential", async () => {
       await running.agents({ limit: 1 });

@@ -24,21 +24,12 @@ const LIMIT = 1_000;
 
 /** Adds `effects ls|resolve`. */
 export function addEffects(program: Command, io: Io): void {
-  const effects = program
-    .command("effects")
-    .description("Calls to the outside, and those that may or may not have happened.");
+  const effects = program.command("effects").description("Calls to the outside, and those that may or may not have happened.");
 
   effects
     .command("ls")
     .description("List effects.")
-    .addOption(
-      new Option("--state <state>", "effects in this state").choices([
-        "intent",
-        "done",
-        "failed",
-        "in-doubt",
-      ]),
-    )
+    .addOption(new Option("--state <state>", "effects in this state").choices(["intent", "done", "failed", "in-doubt"]))
     .option("--agent <TYPE/ID>", "effects of this agent", readAddress)
     .option("--limit <n>", "at most this many", readInteger("--limit", 1, LIMIT), LIMIT)
     .addHelpText("after", "\nExample:\n  aos effects ls --state in-doubt")
@@ -68,25 +59,14 @@ export function addEffects(program: Command, io: Io): void {
       "after",
       '\nExamples:\n  aos effects resolve 0192f0c1-… done --output \'{"ref":"p-17"}\'\n  aos effects resolve 0192f0c1-… failed --message "the bank never saw it"\n  aos effects resolve 0192f0c1-… retry',
     )
-    .action(
-      async (
-        id: string,
-        outcome: (typeof OUTCOMES)[number],
-        options: ResolveOptions,
-        command: Command,
-      ) => {
-        const resolution = await resolutionOf(outcome, options, io);
-        const client = await connect(commonOf(command));
-        writeJson(io, await client.resolveEffect(id, resolution), true);
-      },
-    );
+    .action(async (id: string, outcome: (typeof OUTCOMES)[number], options: ResolveOptions, command: Command) => {
+      const resolution = await resolutionOf(outcome, options, io);
+      const client = await connect(commonOf(command));
+      writeJson(io, await client.resolveEffect(id, resolution), true);
+    });
 }
 
-async function resolutionOf(
-  outcome: (typeof OUTCOMES)[number],
-  { output, message }: ResolveOptions,
-  io: Io,
-): Promise<EffectResolution> {
+async function resolutionOf(outcome: (typeof OUTCOMES)[number], { output, message }: ResolveOptions, io: Io): Promise<EffectResolution> {
   if (output !== undefined && outcome !== "done") throw usageError("--output goes with done");
   if (message !== undefined && outcome !== "failed") throw usageError("--message goes with failed");
   if (outcome === "retry") return { outcome };

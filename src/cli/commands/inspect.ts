@@ -30,10 +30,7 @@ export function addInspect(program: Command, io: Io): void {
     .command("ps")
     .description("List the agents, of a stopped data folder too.")
     .option("--type <type>", "agents of this type")
-    .option(
-      "--state <state>",
-      "agents in this state: running, sleeping, paused, quarantined, terminated, code-missing",
-    )
+    .option("--state <state>", "agents in this state: running, sleeping, paused, quarantined, terminated, code-missing")
     .option("--nodes", "list the processes instead")
     .addHelpText("after", "\nExamples:\n  aos ps --state quarantined\n  aos ps --json")
     .action((options: PsOptions, command: Command) =>
@@ -57,11 +54,7 @@ export function addInspect(program: Command, io: Io): void {
     .command("log <TYPE/ID>")
     .description("Print an agent's turns as JSON lines, of a stopped data folder too.")
     .option("-f, --follow", "go on with new turns as they are committed")
-    .option(
-      "--after <seq>",
-      "turns after this number",
-      readInteger("--after", 0, Number.MAX_SAFE_INTEGER),
-    )
+    .option("--after <seq>", "turns after this number", readInteger("--after", 0, Number.MAX_SAFE_INTEGER))
     .addHelpText("after", "\nExample:\n  aos log cfo/main -f --after 12")
     .action(async (given: string, { follow = false, after = 0 }: LogOptions, command: Command) => {
       const address = readAddress(given);
@@ -69,8 +62,7 @@ export function addInspect(program: Command, io: Io): void {
       if (follow) await followLog(await connect(common), address, after, io);
       else
         await read(common, async (reader) => {
-          for await (const record of records(reader, address, after))
-            io.out(JSON.stringify(record));
+          for await (const record of records(reader, address, after)) io.out(JSON.stringify(record));
         });
     });
 
@@ -84,10 +76,7 @@ function addExplain(program: Command, io: Io): void {
     .action(async (id: string, _options: unknown, command: Command) => {
       const common = commonOf(command);
       const rows = await (await connect(common)).why(id);
-      if (rows.length === 0)
-        throw notFound(
-          `nothing is known of ${id}; its records may be older than the journal keeps`,
-        );
+      if (rows.length === 0) throw notFound(`nothing is known of ${id}; its records may be older than the journal keeps`);
       if (common.json === true) writeJson(io, rows, true);
       else for (const line of causeTree(rows)) io.out(line);
     });
@@ -116,10 +105,7 @@ function addExplain(program: Command, io: Io): void {
       const usage = await read(common, (reader) => reader.usage());
       if (common.json === true) return writeJson(io, usage, true);
       const total = Object.values(usage).reduce((sum, bytes) => sum + bytes, 0);
-      const rows = [
-        ...Object.entries(usage).toSorted(([, left], [, right]) => right - left),
-        ["total", total] as const,
-      ];
+      const rows = [...Object.entries(usage).toSorted(([, left], [, right]) => right - left), ["total", total] as const];
       for (const line of table(rows, [
         ["CLASS", ([name]) => name],
         ["SIZE", ([, bytes]) => size(bytes)],
@@ -185,11 +171,7 @@ async function nodes(common: Common, io: Io): Promise<void> {
   for (const line of lines) io.out(line);
 }
 
-async function* records(
-  reader: Pick<Reader, "journal">,
-  address: string,
-  after: number,
-): AsyncGenerator<TurnRecord> {
+async function* records(reader: Pick<Reader, "journal">, address: string, after: number): AsyncGenerator<TurnRecord> {
   let turn = after;
   for (;;) {
     const page = await reader.journal(address, turn, PAGE);
@@ -218,8 +200,7 @@ async function followLog(client: AosClient, address: string, after: number, io: 
 function accepts({ contract }: AgentType): string {
   const names = ["events", "on", "commands", "queries"].flatMap((part) => {
     const listed = contract[part];
-    if (Array.isArray(listed))
-      return listed.map((entry: unknown) => (typeof entry === "string" ? entry : nameOf(entry)));
+    if (Array.isArray(listed)) return listed.map((entry: unknown) => (typeof entry === "string" ? entry : nameOf(entry)));
     return typeof listed === "object" && listed !== null ? Object.keys(listed) : [];
   });
   return names.join(", ");

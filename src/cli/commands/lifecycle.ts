@@ -25,14 +25,12 @@ export function addLifecycle(program: Command, io: Io): void {
     .description("Register an agent, once and for ever. Where it exists nothing changes.")
     .option("--config <json>", "the agent's configuration: JSON, @file or - for stdin")
     .addHelpText("after", '\nExample:\n  aos register cfo main --config \'{"currency":"EUR"}\'')
-    .action(
-      async (type: string, id: string, options: { readonly config?: string }, command: Command) => {
-        const address = joinAddress(type, id);
-        const config = await readJson(options.config, "--config", io);
-        const client = await connect(commonOf(command));
-        writeJson(io, await client.register(address, config), true);
-      },
-    );
+    .action(async (type: string, id: string, options: { readonly config?: string }, command: Command) => {
+      const address = joinAddress(type, id);
+      const config = await readJson(options.config, "--config", io);
+      const client = await connect(commonOf(command));
+      writeJson(io, await client.register(address, config), true);
+    });
 
   program
     .command("terminate <TYPE/ID>")
@@ -50,13 +48,8 @@ export function addLifecycle(program: Command, io: Io): void {
       .option("--type <type>", "every agent of this type")
       .option("--all", "every agent")
       .option("--reason <text>", "why; it stands in the journal")
-      .addHelpText(
-        "after",
-        `\nExamples:\n  aos ${name} cfo/main\n  aos ${name} --type cfo --reason "audit"\n  aos ${name} --tenant acme`,
-      )
-      .action((given: string | undefined, options: MoveOptions, command: Command) =>
-        move(name, given, options, command, io),
-      );
+      .addHelpText("after", `\nExamples:\n  aos ${name} cfo/main\n  aos ${name} --type cfo --reason "audit"\n  aos ${name} --tenant acme`)
+      .action((given: string | undefined, options: MoveOptions, command: Command) => move(name, given, options, command, io));
   }
 
   program
@@ -78,8 +71,7 @@ async function move(
 ): Promise<void> {
   const common = commonOf(command);
   if (given !== undefined) {
-    if (type !== undefined || all === true)
-      throw usageError(`give ${name} either TYPE/ID or a choice of many, not both`);
+    if (type !== undefined || all === true) throw usageError(`give ${name} either TYPE/ID or a choice of many, not both`);
     const address = readAddress(given);
     const client = await connect(common);
     writeJson(io, await client.move(address, name, reason), true);
@@ -88,8 +80,7 @@ async function move(
   const isWhole = type === undefined && all !== true;
   // AOS_TENANT says where a command acts; only an option may widen it to a whole tenant.
   const isTenant = command.parent?.getOptionValueSource("tenant") === "cli";
-  if (isWhole && !isTenant)
-    throw usageError(`${name} needs TYPE/ID, --type T, --tenant T or --all`);
+  if (isWhole && !isTenant) throw usageError(`${name} needs TYPE/ID, --type T, --tenant T or --all`);
   const client = await connect(common);
   const choice = { type, tenant: common.tenant, ...(type === undefined ? { all: true } : {}) };
   writeJson(io, await client.moveAll(choice, name, reason), true);

@@ -79,9 +79,7 @@ async function start() {
       }
       show("lost", error.status === undefined ? "connection lost; trying again …" : error.message);
     }
-    await new Promise((resolve) =>
-      setTimeout(resolve, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]),
-    );
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]));
   }
 }
 
@@ -148,9 +146,7 @@ async function recall() {
       const after = Math.max(0, turn - RECALLED_TURNS);
       return (
         await (
-          await get(
-            `/api/agents/${encodeURIComponent(type)}/${encodeURIComponent(id)}/journal?after=${after}&limit=${RECALLED_TURNS}`,
-          )
+          await get(`/api/agents/${encodeURIComponent(type)}/${encodeURIComponent(id)}/journal?after=${after}&limit=${RECALLED_TURNS}`)
         ).json()
       ).items;
     }),
@@ -168,14 +164,7 @@ async function refresh() {
     else
       await Promise.all(
         due.map(async (address) =>
-          agents.set(
-            address,
-            await (
-              await get(
-                `/api/agents/${address.split("/").slice(-2).map(encodeURIComponent).join("/")}`,
-              )
-            ).json(),
-          ),
+          agents.set(address, await (await get(`/api/agents/${address.split("/").slice(-2).map(encodeURIComponent).join("/")}`)).json()),
         ),
       );
     render();
@@ -206,9 +195,7 @@ function render() {
         cell("Parked", String(agent.parked), "num"),
         cell(
           "Last turn",
-          agent.lastTurnAt === null
-            ? "never"
-            : `${ago(agent.lastTurnAt)}${record === undefined ? "" : ` · ${record.cause.type}`}`,
+          agent.lastTurnAt === null ? "never" : `${ago(agent.lastTurnAt)}${record === undefined ? "" : ` · ${record.cause.type}`}`,
         ),
         cell("Next wake", agent.nextWakeAt === null ? "on an event" : when(agent.nextWakeAt)),
       );
@@ -217,19 +204,12 @@ function render() {
 }
 
 function byLastTurn(a, b) {
-  return (
-    (b.lastTurnAt ?? "").localeCompare(a.lastTurnAt ?? "") || a.address.localeCompare(b.address)
-  );
+  return (b.lastTurnAt ?? "").localeCompare(a.lastTurnAt ?? "") || a.address.localeCompare(b.address);
 }
 
 function recordItem(record) {
   const decisions = record.decisions.map(({ choice, because }) =>
-    node(
-      "span",
-      { className: "decision" },
-      node("strong", {}, text(choice)),
-      because === undefined ? "" : ` because ${text(because)}`,
-    ),
+    node("span", { className: "decision" }, node("strong", {}, text(choice)), because === undefined ? "" : ` because ${text(because)}`),
   );
   return node(
     "li",
@@ -239,9 +219,7 @@ function recordItem(record) {
     node("code", {}, record.agent),
     ` ${record.cause.type} `,
     node("span", { className: record.outcome }, record.outcome),
-    record.error === undefined
-      ? ""
-      : node("span", { className: "bad" }, ` ${record.error.code}: ${record.error.message}`),
+    record.error === undefined ? "" : node("span", { className: "bad" }, ` ${record.error.code}: ${record.error.message}`),
     ...decisions,
   );
 }
@@ -259,11 +237,7 @@ function node(name, properties, ...children) {
 }
 
 function text(value) {
-  return typeof value === "string"
-    ? value
-    : Array.isArray(value)
-      ? value.map(text).join("; ")
-      : JSON.stringify(value);
+  return typeof value === "string" ? value : Array.isArray(value) ? value.map(text).join("; ") : JSON.stringify(value);
 }
 
 function ago(at) {
@@ -274,7 +248,5 @@ function ago(at) {
 
 function when(at) {
   const date = new Date(at);
-  return date.toDateString() === new Date().toDateString()
-    ? date.toLocaleTimeString()
-    : date.toLocaleString();
+  return date.toDateString() === new Date().toDateString() ? date.toLocaleTimeString() : date.toLocaleString();
 }

@@ -32,10 +32,7 @@ const WHAT: Readonly<Record<(typeof MOVES)[number], string>> = {
 };
 
 /** The full address that a path names. */
-export function addressOf({
-  params,
-  tenant,
-}: Pick<Call<unknown, unknown>, "params" | "tenant">): string {
+export function addressOf({ params, tenant }: Pick<Call<unknown, unknown>, "params" | "tenant">): string {
   return formatAddress(params["type"] ?? "", params["id"] ?? "", tenant);
 }
 
@@ -75,12 +72,7 @@ export const agentRoutes: readonly Route[] = [
     isBodyOptional: true,
     answers: { 200: { description: "it is terminated", schema: AgentAnswer } },
     errors: ["AGENT_NOT_FOUND"],
-    handle: async (call) =>
-      ok(
-        agentRow(
-          await call.system.api.move(addressOf(call), "terminate", by(call, call.body.reason)),
-        ),
-      ),
+    handle: async (call) => ok(agentRow(await call.system.api.move(addressOf(call), "terminate", by(call, call.body.reason)))),
   }),
   route({
     method: "GET",
@@ -92,10 +84,7 @@ export const agentRoutes: readonly Route[] = [
     errors: ["LIMIT_EXCEEDED"],
     handle: async (call) => {
       const { type, state, cursor, limit } = call.query;
-      const page = await call.system.api.agents(
-        { tenant: tenantFilter(call), type, state },
-        { cursor, limit },
-      );
+      const page = await call.system.api.agents({ tenant: tenantFilter(call), type, state }, { cursor, limit });
       return ok({ items: page.items.map(agentRow), next: page.next });
     },
   }),
@@ -127,9 +116,7 @@ export const agentRoutes: readonly Route[] = [
     errors: ["AGENT_NOT_FOUND"],
     handle: async (call) =>
       ok({
-        items: (
-          await call.system.api.journal(addressOf(call), call.query.after, call.query.limit)
-        ).map(recordRow),
+        items: (await call.system.api.journal(addressOf(call), call.query.after, call.query.limit)).map(recordRow),
       }),
   }),
   route({
@@ -139,8 +126,7 @@ export const agentRoutes: readonly Route[] = [
     summary: "List the mail that waits for an agent",
     answers: { 200: { description: "mail", schema: MailAnswer } },
     errors: ["AGENT_NOT_FOUND"],
-    handle: async (call) =>
-      ok({ items: (await call.system.api.mailbox(addressOf(call))).map(mailRow) }),
+    handle: async (call) => ok({ items: (await call.system.api.mailbox(addressOf(call))).map(mailRow) }),
   }),
   ...MOVES.flatMap((move) => [moveOne(move), moveMany(move)]),
   route({
@@ -174,8 +160,7 @@ function moveOne(move: (typeof MOVES)[number]): Route {
     isBodyOptional: true,
     answers: { 200: { description: "the agent after the move", schema: AgentAnswer } },
     errors: ["AGENT_NOT_FOUND", "LIFECYCLE_ILLEGAL"],
-    handle: async (call) =>
-      ok(agentRow(await call.system.api.move(addressOf(call), move, by(call, call.body.reason)))),
+    handle: async (call) => ok(agentRow(await call.system.api.move(addressOf(call), move, by(call, call.body.reason)))),
   });
 }
 
@@ -190,13 +175,7 @@ function moveMany(move: (typeof MOVES)[number]): Route {
     errors: ["PAYLOAD_INVALID", "FORBIDDEN"],
     handle: async (call) => {
       const { type, state, reason } = call.body;
-      return ok(
-        await call.system.api.moveAll(
-          { tenant: selectedTenant(call), type, state },
-          move,
-          by(call, reason),
-        ),
-      );
+      return ok(await call.system.api.moveAll({ tenant: selectedTenant(call), type, state }, move, by(call, reason)));
     },
   });
 }
@@ -210,9 +189,7 @@ function selectedTenant(
     throw new AosError("FORBIDDEN", "only a fleet operator may name another tenant");
   if (tenant !== undefined) return tenant;
   const isNamed = call.request.headers["aos-tenant"] !== undefined;
-  return call.tenant === EVERY_TENANT || (all === true && call.principal.isFleet && !isNamed)
-    ? undefined
-    : call.tenant;
+  return call.tenant === EVERY_TENANT || (all === true && call.principal.isFleet && !isNamed) ? undefined : call.tenant;
 }
 
 function by(

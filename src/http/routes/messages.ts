@@ -68,8 +68,7 @@ export const messageRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/ingest",
     scope: "send",
-    summary:
-      "Stream events, one a line, each acknowledged once durable; a WebSocket at the same path does the same by messages",
+    summary: "Stream events, one a line, each acknowledged once durable; a WebSocket at the same path does the same by messages",
     bodyTypes: { "application/x-ndjson": CloudEvent },
     answers: {
       200: {
@@ -84,8 +83,7 @@ export const messageRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/topics/{topic}",
     scope: "send",
-    summary:
-      "Publish to everyone who subscribed to a topic: the body is the message, or a CloudEvent",
+    summary: "Publish to everyone who subscribed to a topic: the body is the message, or a CloudEvent",
     query: PublishQuery,
     bodyTypes: EVENT_TYPES,
     headers: KEY,
@@ -110,14 +108,7 @@ export const messageRoutes: readonly Route[] = [
         description: "it is durable and not answered yet; Location says where the reply will be",
       },
     },
-    errors: [
-      "AGENT_NOT_FOUND",
-      "EVENT_NOT_ACCEPTED",
-      "PAYLOAD_INVALID",
-      "IDEMPOTENCY_CONFLICT",
-      "REFUSED",
-      "TURN_FAILED",
-    ],
+    errors: ["AGENT_NOT_FOUND", "EVENT_NOT_ACCEPTED", "PAYLOAD_INVALID", "IDEMPOTENCY_CONFLICT", "REFUSED", "TURN_FAILED"],
     handle: runCommand,
   }),
   route({
@@ -134,9 +125,7 @@ export const messageRoutes: readonly Route[] = [
       const id = call.params["id"] ?? "";
       await assertOwn(call, id);
       const reply = await call.system.api.reply(id);
-      return reply === undefined
-        ? { status: 202, body: { id } }
-        : ok({ output: reply.output ?? null });
+      return reply === undefined ? { status: 202, body: { id } } : ok({ output: reply.output ?? null });
     },
   }),
   route({
@@ -147,11 +136,7 @@ export const messageRoutes: readonly Route[] = [
     query: QueryInput,
     answers: { 200: { description: "what it answered", schema: AnyJson } },
     errors: ["AGENT_NOT_FOUND", "EVENT_NOT_ACCEPTED", "PAYLOAD_INVALID"],
-    handle: (call) =>
-      ask(
-        call,
-        call.query.input === undefined ? {} : parseJson(call.query.input, "the query's input"),
-      ),
+    handle: (call) => ask(call, call.query.input === undefined ? {} : parseJson(call.query.input, "the query's input")),
   }),
   route({
     method: "POST",
@@ -178,25 +163,21 @@ export const messageRoutes: readonly Route[] = [
       const id = call.params["id"] ?? "";
       const record = await call.system.api.outcome(id, call.query.timeoutMs ?? 30_000);
       if (record === undefined) return { status: 202, body: { id } };
-      if (!maySee(call, record.agent))
-        throw new AosError("NOT_FOUND", `there is no event ${id.slice(0, 80)}`);
+      if (!maySee(call, record.agent)) throw new AosError("NOT_FOUND", `there is no event ${id.slice(0, 80)}`);
       return ok(recordRow(record));
     },
   }),
   route({
     method: "POST",
     path: "/webhooks/{name}",
-    summary:
-      "Deliver to a webhook; it checks its own signature, or takes from this machine only where it has no secret",
+    summary: "Deliver to a webhook; it checks its own signature, or takes from this machine only where it has no secret",
     answers: { 202: { description: "it is durable", schema: AckAnswer } },
     errors: ["WEBHOOK_SIGNATURE", "NOT_FOUND", "FORBIDDEN", "BODY_INVALID", "BODY_TOO_LARGE"],
     handle: receiveWebhook,
   }),
 ];
 
-async function publish(
-  call: Call<{ readonly type?: string | undefined }, undefined>,
-): Promise<Answer> {
+async function publish(call: Call<{ readonly type?: string | undefined }, undefined>): Promise<Answer> {
   const { system, request, response, limits, params, tenant, principal } = call;
   const topic = params["topic"] ?? "";
   const mediaType = mediaTypeOf(request.headers["content-type"]);
@@ -218,9 +199,7 @@ async function publish(
   return { status: 202, body: await system.api.publish(tenant, topic, event) };
 }
 
-async function runCommand(
-  call: Call<{ readonly waitMs?: number | undefined }, unknown>,
-): Promise<Answer> {
+async function runCommand(call: Call<{ readonly waitMs?: number | undefined }, unknown>): Promise<Answer> {
   const { system, params, principal, body, request } = call;
   const arrival: Omit<Arrival, "kind"> = {
     target: addressOf(call),
@@ -252,20 +231,13 @@ async function receiveWebhook(call: Call<undefined, undefined>): Promise<Answer>
   const { system, request, response, limits, params } = call;
   const name = params["name"] ?? "";
   const webhook = system.webhooks.get(name);
-  if (webhook === undefined)
-    throw new AosError("NOT_FOUND", `there is no webhook ${name.slice(0, 80)}`);
+  if (webhook === undefined) throw new AosError("NOT_FOUND", `there is no webhook ${name.slice(0, 80)}`);
   if (webhook.secret === undefined && !isLoopback(request.socket.remoteAddress)) {
-    throw new AosError(
-      "FORBIDDEN",
-      `webhook ${name} has no secret, so it takes deliveries from this machine only; set its secret`,
-    );
+    throw new AosError("FORBIDDEN", `webhook ${name} has no secret, so it takes deliveries from this machine only; set its secret`);
   }
   const body = await readBody(request, response, limits.webhookBytes, limits.bodyMs);
   const headers = Object.fromEntries(
-    Object.entries(request.headers).map(([header, value]) => [
-      header,
-      Array.isArray(value) ? value.join(", ") : value,
-    ]),
+    Object.entries(request.headers).map(([header, value]) => [header, Array.isArray(value) ? value.join(", ") : value]),
   );
   const { target, ...arrival } = webhook.receive({ headers, body, secret: webhook.secret });
   const ack = await system.api.accept({

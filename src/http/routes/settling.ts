@@ -41,10 +41,7 @@ export const settlingRoutes: readonly Route[] = [
     answers: { 200: { description: "a page of dead letters", schema: DeadLettersPage } },
     handle: async (call) => {
       const { reason, cursor, limit } = call.query;
-      const page = await call.system.api.deadLetters(
-        { agent: named(call), tenant: tenantFilter(call), reason },
-        { cursor, limit },
-      );
+      const page = await call.system.api.deadLetters({ agent: named(call), tenant: tenantFilter(call), reason }, { cursor, limit });
       return ok({ items: page.items.map(deadLetterRow), next: page.next });
     },
   }),
@@ -148,13 +145,7 @@ export const settlingRoutes: readonly Route[] = [
     errors: ["AGENT_NOT_FOUND", "NOT_FOUND"],
     handle: async (call) =>
       ok({
-        items: (
-          await call.system.api.previewSchedule(
-            addressOf(call),
-            call.params["name"] ?? "",
-            call.query.count ?? 5,
-          )
-        ).map(moment),
+        items: (await call.system.api.previewSchedule(addressOf(call), call.params["name"] ?? "", call.query.count ?? 5)).map(moment),
       }),
   }),
   route({
@@ -177,9 +168,7 @@ function named(call: Call<{ readonly agent?: string | undefined }, unknown>): st
   return call.query.agent === undefined ? undefined : addressFor(call, call.query.agent);
 }
 
-async function ownLetter(
-  call: Call<unknown, unknown>,
-): Promise<Awaited<ReturnType<typeof call.system.api.deadLetter>>> {
+async function ownLetter(call: Call<unknown, unknown>): Promise<Awaited<ReturnType<typeof call.system.api.deadLetter>>> {
   const id = call.params["id"] ?? "";
   const letter = await call.system.api.deadLetter(id);
   if (maySee(call, letter.agent)) return letter;
@@ -190,10 +179,7 @@ async function ownLetter(
 
 /** The letters that a filter finds now: those that come while they are put back are left. */
 async function lettersOf(
-  call: Call<
-    unknown,
-    { readonly agent?: string | undefined; readonly reason?: string | undefined }
-  >,
+  call: Call<unknown, { readonly agent?: string | undefined; readonly reason?: string | undefined }>,
 ): Promise<readonly string[]> {
   const agent = call.body.agent === undefined ? undefined : addressFor(call, call.body.agent);
   const filter = { agent, tenant: tenantFilter(call), reason: call.body.reason };

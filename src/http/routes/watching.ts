@@ -25,8 +25,7 @@ export const watchingRoutes: readonly Route[] = [
     headers: { "Last-Event-ID": "the seq of the last record seen; wins over `after`" },
     answers: {
       200: {
-        description:
-          "events named `turn`, their ids the records' seq; `cut` before the server ends the stream",
+        description: "events named `turn`, their ids the records' seq; `cut` before the server ends the stream",
         type: "text/event-stream",
       },
     },
@@ -101,6 +100,5 @@ export const clockRoute: Route = route({
   summary: "Advance the injected clock",
   body: ClockAdvance,
   answers: { 200: { description: "where it stands", schema: ClockAnswer } },
-  handle: async ({ system, body }) =>
-    ok({ now: moment(await system.testClock?.advance(body.advanceMs)) }),
+  handle: async ({ system, body }) => ok({ now: moment(await system.testClock?.advance(body.advanceMs)) }),
 });

@@ -49,10 +49,7 @@ export class Dependencies {
     if (reason === undefined) return true;
     this.#waiting.add(entry.no);
     // What had to be read first is known by then.
-    if (reason instanceof Promise)
-      void reason
-        .then(() => this.#waiting.delete(entry.no) && this.#wake(entry.no))
-        .catch(() => undefined);
+    if (reason instanceof Promise) void reason.then(() => this.#waiting.delete(entry.no) && this.#wake(entry.no)).catch(() => undefined);
     return false;
   }
 
@@ -78,9 +75,7 @@ export class Dependencies {
   #obstacle(to: string, from: string): MaybePromise<string | undefined> {
     const address = fullAddress(to, from);
     const found = this.#directory.get(address);
-    return found instanceof Promise
-      ? found.then((entry) => this.#obstacleAt(address, entry))
-      : this.#obstacleAt(address, found);
+    return found instanceof Promise ? found.then((entry) => this.#obstacleAt(address, entry)) : this.#obstacleAt(address, found);
   }
 
   #obstacleAt(address: string, entry: AgentEntry | undefined): MaybePromise<string | undefined> {
@@ -106,9 +101,7 @@ function first(
   for (const [at, question] of questions.entries()) {
     const found = ask(question);
     if (found instanceof Promise) {
-      return found.then((answer) =>
-        answer === undefined ? first(questions.slice(at + 1), ask, say) : say(answer),
-      );
+      return found.then((answer) => (answer === undefined ? first(questions.slice(at + 1), ask, say) : say(answer)));
     }
     if (found !== undefined) return say(found);
   }

@@ -7,27 +7,16 @@ import { AosError } from "../errors.ts";
  * its type, so that a circle of types is always a circle of agents: none of them could ever run.
  * @throws AosError DEPENDENCY_INVALID naming the path.
  */
-export function checkAcyclic(
-  contract: Contract,
-  known: (type: string) => Contract | undefined,
-): void {
+export function checkAcyclic(contract: Contract, known: (type: string) => Contract | undefined): void {
   const path = pathTo(contract.type, typesOf(contract), known, new Set());
   if (path === undefined) return;
   const whole = [contract.type, ...path];
-  throw new AosError(
-    "DEPENDENCY_INVALID",
-    `type ${contract.type} depends on itself: ${whole.join(" → ")}`,
-    { details: { path: whole } },
-  );
+  throw new AosError("DEPENDENCY_INVALID", `type ${contract.type} depends on itself: ${whole.join(" → ")}`, { details: { path: whole } });
 }
 
 /** The types that a contract depends on. */
 export function typesOf(contract: Contract): readonly string[] {
-  return [
-    ...new Set(
-      (contract.supervise?.dependsOn ?? []).map((to) => parseAddress(to, DEFAULT_TENANT).type),
-    ),
-  ];
+  return [...new Set((contract.supervise?.dependsOn ?? []).map((to) => parseAddress(to, DEFAULT_TENANT).type))];
 }
 
 function pathTo(
@@ -41,8 +30,7 @@ function pathTo(
     if (seen.has(type)) continue;
     seen.add(type);
     const contract = known(type);
-    const rest =
-      contract === undefined ? undefined : pathTo(wanted, typesOf(contract), known, seen);
+    const rest = contract === undefined ? undefined : pathTo(wanted, typesOf(contract), known, seen);
     if (rest !== undefined) return [type, ...rest];
   }
   return undefined;

@@ -56,7 +56,9 @@ export class Lifecycle {
     const type = this.#core.types.get(name);
     if (type !== undefined) return type;
     const known = this.#core.types.all().map((each) => each.name);
-    throw new AosError("TYPE_UNKNOWN", `no code is loaded for type "${name.slice(0, 80)}"; loaded: ${known.join(", ") || "none"}`, { details: { type: name, loaded: known } });
+    throw new AosError("TYPE_UNKNOWN", `no code is loaded for type "${name.slice(0, 80)}"; loaded: ${known.join(", ") || "none"}`, {
+      details: { type: name, loaded: known },
+    });
   }
 
   /** @throws AosError DEPENDENCY_INVALID, and what the parts of a registration are refused with. */
@@ -83,9 +85,15 @@ export class Lifecycle {
     return { address, created: true };
   }
 
-  async #existing(known: AgentEntry, registration: Registration, config: unknown): Promise<{ readonly address: string; readonly created: boolean }> {
+  async #existing(
+    known: AgentEntry,
+    registration: Registration,
+    config: unknown,
+  ): Promise<{ readonly address: string; readonly created: boolean }> {
     if (known.status === "terminated") {
-      throw new AosError("AGENT_TERMINATED", `agent ${known.address} was terminated; its address stays taken`, { details: { agent: known.address } });
+      throw new AosError("AGENT_TERMINATED", `agent ${known.address} was terminated; its address stays taken`, {
+        details: { agent: known.address },
+      });
     }
     if (registration.config !== undefined && JSON.stringify(known.meta.config) !== JSON.stringify(config)) {
       known.meta = { ...known.meta, config };
@@ -94,7 +102,11 @@ export class Lifecycle {
     return { address: known.address, created: false };
   }
 
-  async registerMany(name: string, registrations: readonly Registration[], progress?: (done: number) => void): Promise<{ readonly created: number; readonly existing: number }> {
+  async registerMany(
+    name: string,
+    registrations: readonly Registration[],
+    progress?: (done: number) => void,
+  ): Promise<{ readonly created: number; readonly existing: number }> {
     const type = this.typeOf(name);
     if (registrations.length > BULK_MAX) throw new AosError("LIMIT_EXCEEDED", `at most ${BULK_MAX} agents are registered at once`);
     await this.#dependencies.check(type);
@@ -109,7 +121,8 @@ export class Lifecycle {
       const settled = checked instanceof Promise ? await checked : checked;
       const row = this.#core.store.agent(address);
       const known = row instanceof Promise ? await row : row;
-      if (known?.status === "terminated") throw new AosError("AGENT_TERMINATED", `agent ${address} was terminated`, { details: { agent: address } });
+      if (known?.status === "terminated")
+        throw new AosError("AGENT_TERMINATED", `agent ${address} was terminated`, { details: { agent: address } });
       if (known !== undefined || seen.has(address)) existing++;
       else births.push({ no: ++this.#core.numbers.agentNo, type, address, config: settled, tags });
       seen.add(address);
@@ -127,12 +140,18 @@ export class Lifecycle {
   }
 
   /** @throws AosError AGENT_NOT_FOUND, LIFECYCLE_ILLEGAL. */
-  async move(address: string, move: Move, options: { readonly reason?: string | undefined; readonly by?: string | undefined } = {}): Promise<AgentEntry> {
+  async move(
+    address: string,
+    move: Move,
+    options: { readonly reason?: string | undefined; readonly by?: string | undefined } = {},
+  ): Promise<AgentEntry> {
     const entry = await this.#directory.get(address);
     if (entry === undefined) throw new AosError("AGENT_NOT_FOUND", `there is no agent ${address}`, { details: { agent: address } });
     const { from, to, fences } = MOVES[move];
     if (!from.includes(entry.status)) {
-      throw new AosError("LIFECYCLE_ILLEGAL", `agent ${address} is ${entry.status}; it cannot ${move}`, { details: { agent: address, from: entry.status, move } });
+      throw new AosError("LIFECYCLE_ILLEGAL", `agent ${address} is ${entry.status}; it cannot ${move}`, {
+        details: { agent: address, from: entry.status, move },
+      });
     }
     if (entry.status === to && !(move === "kill" && entry.attempt !== undefined)) {
       // What a crash left of it, or came at its last moment, is cleared too.
@@ -143,10 +162,17 @@ export class Lifecycle {
     entry.status = to;
     if (fences) entry.epoch++;
     const { reason: _reason, ...rest } = entry.meta;
-    entry.meta = to === "initialized" ? { ...rest, failures: undefined, stuck: undefined, crashes: undefined } : { ...rest, reason: options.reason };
+    entry.meta =
+      to === "initialized" ? { ...rest, failures: undefined, stuck: undefined, crashes: undefined } : { ...rest, reason: options.reason };
     // Whoever is killed is told at once; a paused one finishes the turn it is in.
     if (fences) entry.attempt?.abort(new AosError("KILLED", `agent ${address} was told to ${move}`));
-    await this.#move(entry, { status: to, meta: entry.meta, note: `${was} → ${to}${options.reason === undefined ? "" : `: ${options.reason}`}`, by: options.by, isEnd: to === "terminated" });
+    await this.#move(entry, {
+      status: to,
+      meta: entry.meta,
+      note: `${was} → ${to}${options.reason === undefined ? "" : `: ${options.reason}`}`,
+      by: options.by,
+      isEnd: to === "terminated",
+    });
     this.#core.report({ event: "agent.moved", agent: address, from: was, to });
     if (to === "terminated") await this.#clear(entry);
     if (to === "initialized") {
@@ -157,13 +183,19 @@ export class Lifecycle {
   }
 
   /** Pages through what is selected and moves each. */
-  async moveAll(select: (cursor: string | undefined) => Promise<Page<AgentInfo>>, move: Move, options: { readonly reason?: string | undefined; readonly by?: string | undefined }): Promise<{ readonly moved: number; readonly refused: number }> {
+  async moveAll(
+    select: (cursor: string | undefined) => Promise<Page<AgentInfo>>,
+    move: Move,
+    options: { readonly reason?: string | undefined; readonly by?: string | undefined },
+  ): Promise<{ readonly moved: number; readonly refused: number }> {
     let after: string | undefined;
     let moved = 0;
     let refused = 0;
     while (true) {
       const { items, next } = await select(after);
-      const outcomes = await Promise.allSettled(items.map(({ type, id, tenant }) => this.move(formatAddress(type, id, tenant), move, options)));
+      const outcomes = await Promise.allSettled(
+        items.map(({ type, id, tenant }) => this.move(formatAddress(type, id, tenant), move, options)),
+      );
       moved += outcomes.filter(({ status }) => status === "fulfilled").length;
       refused += outcomes.filter(({ status }) => status === "rejected").length;
       if (next === undefined) return { moved, refused };
@@ -171,7 +203,16 @@ export class Lifecycle {
     }
   }
 
-  #move(entry: AgentEntry, how: { readonly status?: AgentStatus; readonly meta: AgentEntry["meta"]; readonly note: string; readonly by: string | undefined; readonly isEnd?: boolean }): Promise<void> {
+  #move(
+    entry: AgentEntry,
+    how: {
+      readonly status?: AgentStatus;
+      readonly meta: AgentEntry["meta"];
+      readonly note: string;
+      readonly by: string | undefined;
+      readonly isEnd?: boolean;
+    },
+  ): Promise<void> {
     const revision = this.#core.types.get(entry.type)?.revision ?? "none";
     const commit: Mutable<Commit> = how.isEnd === true ? { unsubscribe: [{ agent: entry.no }], timersOut: this.#timersOf(entry) } : {};
     return new Promise((resolve, reject) => {

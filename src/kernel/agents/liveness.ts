@@ -38,7 +38,11 @@ export class Liveness {
     for (const attempt of this.#inFlight()) {
       const deadline = attempt.type.contract.turnDeadlineMs ?? this.#core.limits.turnDeadlineMs;
       if (now - attempt.progressAt <= deadline || now < attempt.patientUntil) continue;
-      const error = new AosError("TURN_ABORTED", `no progress for ${Math.round(now - attempt.progressAt)} ms, the deadline is ${deadline} ms`, { details: { deadlineMs: deadline } });
+      const error = new AosError(
+        "TURN_ABORTED",
+        `no progress for ${Math.round(now - attempt.progressAt)} ms, the deadline is ${deadline} ms`,
+        { details: { deadlineMs: deadline } },
+      );
       this.#core.report({ event: "turn.aborted", agent: attempt.entry.address, envelope: attempt.mail.envelope.id, error });
       attempt.abort(error);
     }

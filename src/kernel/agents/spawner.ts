@@ -105,7 +105,14 @@ export class Spawner {
     const state = this.#initial.get(type) ?? toJson(type.contract.state.initial(), `initial state of type ${type.name}`);
     const meta: AgentMeta = { config: birth.config, tags: "tags" in birth ? birth.tags : undefined, spawnedBy };
     const id = ++this.#core.numbers.journalId;
-    const journal: JournalWrite = { id, prev: 0, agent: no, turn: 1, at: now, body: encodeBody(lifecycleBody(address, "created → initialized", spawnedBy, type.revision)) };
+    const journal: JournalWrite = {
+      id,
+      prev: 0,
+      agent: no,
+      turn: 1,
+      at: now,
+      body: encodeBody(lifecycleBody(address, "created → initialized", spawnedBy, type.revision)),
+    };
     const text = JSON.stringify(meta);
     const row: AgentRow = {
       no,

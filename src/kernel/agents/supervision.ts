@@ -44,7 +44,13 @@ export class Supervision {
       return this.#fall(entry, type, policy, `${stuck} turns in a row made no progress`, now);
     }
     if (failures.length <= policy.restarts) return { meta };
-    return this.#fall(entry, type, policy, `${failures.length} failures within ${policy.within}, ${policy.restarts} are allowed; the last: ${error.code} ${error.message.slice(0, 200)}`, now);
+    return this.#fall(
+      entry,
+      type,
+      policy,
+      `${failures.length} failures within ${policy.within}, ${policy.restarts} are allowed; the last: ${error.code} ${error.message.slice(0, 200)}`,
+      now,
+    );
   }
 
   /** The meta after a turn that succeeded, where it differs. */

@@ -51,7 +51,8 @@ export function checkContract(contract: Contract): void {
   if (supervise !== undefined) {
     parseDuration(supervise.within);
     for (const to of [...(supervise.dependsOn ?? []), ...(supervise.escalate === undefined ? [] : [supervise.escalate])]) parseAddress(to);
-    if (!Number.isSafeInteger(supervise.restarts) || supervise.restarts < 0) refuse(contract, "supervise.restarts is not a whole number from 0");
+    if (!Number.isSafeInteger(supervise.restarts) || supervise.restarts < 0)
+      refuse(contract, "supervise.restarts is not a whole number from 0");
   }
   for (const [quantity, periods] of Object.entries(contract.budget ?? {})) {
     for (const [period, limit] of Object.entries(periods)) {

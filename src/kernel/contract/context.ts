@@ -110,12 +110,7 @@ export interface TurnContext<C extends Contract = Contract> {
   effect<E extends Uses<C>>(type: E, input: Input<E["input"]>): Promise<Output<E["output"]>>;
   agent<A extends AgentClass>(type: A, id: string): AgentRef<A>;
   /** Sends an event to an address that is only known at run time. */
-  tell<E extends Sends<C>>(
-    to: string,
-    type: E,
-    data: Input<E["data"]>,
-    options?: SendOptions,
-  ): void;
+  tell<E extends Sends<C>>(to: string, type: E, data: Input<E["data"]>, options?: SendOptions): void;
   /** Sends an event to whoever sent the one at hand. */
   reply<E extends Sends<C>>(type: E, data: Input<E["data"]>, options?: SendOptions): void;
   /** Sends an event to every agent of a type or tag, but not to itself; at most 1,000. Resolves to how many. */
@@ -158,9 +153,7 @@ export type EventHandler<C extends Contract, D> =
     };
 
 type HandlersOf<C extends Contract> = {
-  readonly [K in keyof Named<C["on"]>]: Named<C["on"]>[K] extends EventType<string, infer S>
-    ? EventHandler<C, Output<S>>
-    : never;
+  readonly [K in keyof Named<C["on"]>]: Named<C["on"]>[K] extends EventType<string, infer S> ? EventHandler<C, Output<S>> : never;
 } & {
   readonly [K in keyof Named<C["commands"]>]: Named<C["commands"]>[K] extends CommandType<infer I, infer O>
     ? (ctx: TurnContext<C>, input: Output<I>) => Input<O> | Promise<Input<O>>

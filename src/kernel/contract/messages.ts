@@ -12,20 +12,14 @@ export interface EventType<N extends string = string, S extends StandardSchema =
 }
 
 /** A request that may change state and is answered after its commit. */
-export interface CommandType<
-  I extends StandardSchema = StandardSchema,
-  O extends StandardSchema = StandardSchema,
-> {
+export interface CommandType<I extends StandardSchema = StandardSchema, O extends StandardSchema = StandardSchema> {
   readonly kind: "command";
   readonly input: I;
   readonly output: O;
 }
 
 /** A pure read of the last committed state. */
-export interface QueryType<
-  I extends StandardSchema = StandardSchema,
-  O extends StandardSchema = StandardSchema,
-> {
+export interface QueryType<I extends StandardSchema = StandardSchema, O extends StandardSchema = StandardSchema> {
   readonly kind: "query";
   readonly input: I;
   readonly output: O;
@@ -75,9 +69,7 @@ export interface EffectSpec<I extends StandardSchema, O extends StandardSchema> 
   /** The work itself. Throw `AosError` with `retryable: false` for a final failure. */
   readonly run: (input: Output<I>, call: EffectCall) => Promise<Input<O>> | Input<O>;
   /** Asks the outside whether the call under this key happened; needed by `repeat: "reconcile"`. */
-  readonly reconcile?:
-    | ((input: Output<I>, call: EffectCall) => Promise<Reconciled<Input<O>>>)
-    | undefined;
+  readonly reconcile?: ((input: Output<I>, call: EffectCall) => Promise<Reconciled<Input<O>>>) | undefined;
 }
 
 /** A declared call to the outside world. */
@@ -122,18 +114,12 @@ export function event<N extends string, S extends StandardSchema>(
 }
 
 /** Declares a command; its name is its key in the contract. */
-export function command<I extends StandardSchema, O extends StandardSchema>(
-  input: I,
-  output: O,
-): CommandType<I, O> {
+export function command<I extends StandardSchema, O extends StandardSchema>(input: I, output: O): CommandType<I, O> {
   return { kind: "command", input, output };
 }
 
 /** Declares a query; its name is its key in the contract. */
-export function query<I extends StandardSchema, O extends StandardSchema>(
-  input: I,
-  output: O,
-): QueryType<I, O> {
+export function query<I extends StandardSchema, O extends StandardSchema>(input: I, output: O): QueryType<I, O> {
   return { kind: "query", input, output };
 }
 

@@ -5,17 +5,13 @@ export interface StandardSchema<I = unknown, O = I> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
-    readonly validate: (
-      value: unknown,
-    ) => StandardResult<O> | Promise<StandardResult<O>>;
+    readonly validate: (value: unknown) => StandardResult<O> | Promise<StandardResult<O>>;
     readonly types?: { readonly input: I; readonly output: O } | undefined;
   };
 }
 
 /** What a Standard Schema answers. */
-export type StandardResult<O> =
-  | { readonly value: O; readonly issues?: undefined }
-  | { readonly issues: readonly SchemaIssue[] };
+export type StandardResult<O> = { readonly value: O; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] };
 
 /** One fault that a schema found. */
 export interface SchemaIssue {
@@ -61,15 +57,9 @@ const ISSUES_MAX = 32;
 
 function settle<O>(result: StandardResult<O>, what: string, code: AosErrorCode): O {
   if (result.issues === undefined) return result.value;
-  const faults: Fault[] = result.issues
-    .slice(0, ISSUES_MAX)
-    .map((issue) => ({ path: pointer(issue.path), message: issue.message }));
+  const faults: Fault[] = result.issues.slice(0, ISSUES_MAX).map((issue) => ({ path: pointer(issue.path), message: issue.message }));
   const first = faults[0];
-  throw new AosError(
-    code,
-    `${what} is invalid${first ? ` at ${first.path || "/"}: ${first.message}` : ""}`,
-    { details: { faults } },
-  );
+  throw new AosError(code, `${what} is invalid${first ? ` at ${first.path || "/"}: ${first.message}` : ""}`, { details: { faults } });
 }
 
 /**
@@ -83,7 +73,5 @@ export function validate<O>(
   code: AosErrorCode = "PAYLOAD_INVALID",
 ): O | Promise<O> {
   const result = schema["~standard"].validate(value);
-  return result instanceof Promise
-    ? result.then((late) => settle(late, what, code))
-    : settle(result, what, code);
+  return result instanceof Promise ? result.then((late) => settle(late, what, code)) : settle(result, what, code);
 }

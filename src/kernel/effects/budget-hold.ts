@@ -4,12 +4,7 @@ import type { ParkCondition } from "../turn/attempt.ts";
 
 /** Holds an agent that has spent its budget until the period ends, and tells once: what comes meanwhile simply waits. */
 export function holdForBudget(core: Core, entry: AgentEntry, condition: ParkCondition): void {
-  if (
-    condition.kind !== "budget" ||
-    condition.until === undefined ||
-    entry.heldUntil === condition.until
-  )
-    return;
+  if (condition.kind !== "budget" || condition.until === undefined || entry.heldUntil === condition.until) return;
   entry.heldUntil = condition.until;
   core.report({
     event: "budget.spent",
@@ -21,10 +16,7 @@ export function holdForBudget(core: Core, entry: AgentEntry, condition: ParkCond
 
 /** Whether an agent waits for its budget; one that was read from the store is held by its mail that is parked for it. */
 export function isHeldForBudget(entry: AgentEntry, now: number): boolean {
-  entry.heldUntil ??= entry.mailbox.parked.reduce(
-    (until, mail) => Math.max(until, budgetUntil(mail.parked)),
-    0,
-  );
+  entry.heldUntil ??= entry.mailbox.parked.reduce((until, mail) => Math.max(until, budgetUntil(mail.parked)), 0);
   return entry.heldUntil > now;
 }
 

@@ -15,12 +15,7 @@ export class ChainBudget {
   }
 
   /** Counts one turn or effect of an agent in a chain; the error where that is one too many. */
-  take(
-    entry: AgentEntry,
-    type: LoadedType,
-    quantity: "turns" | "effects",
-    chain: string,
-  ): AosError | undefined {
+  take(entry: AgentEntry, type: LoadedType, quantity: "turns" | "effects", chain: string): AosError | undefined {
     const limit = type.contract.budget?.[quantity]?.chain;
     if (limit === undefined) return undefined;
     const key = `${quantity}\n${entry.no}\n${chain}`;

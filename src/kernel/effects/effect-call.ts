@@ -26,13 +26,7 @@ export interface Caller {
  * Calls the outside: reconciles first where asked to, retries as the effect's own policy says, each try under a
  * deadline. The breaker learns of each try.
  */
-export async function runEffect(
-  caller: Caller,
-  type: EffectType,
-  input: unknown,
-  key: string,
-  isUnknown: boolean,
-): Promise<unknown> {
+export async function runEffect(caller: Caller, type: EffectType, input: unknown, key: string, isUnknown: boolean): Promise<unknown> {
   const { spec } = type;
   for (let attempt = 1; ; attempt++) {
     try {
@@ -51,7 +45,12 @@ export async function runEffect(
 }
 
 /** What the outside says that an earlier call gave; undefined where it did not happen. */
-async function reconciled(caller: Caller, type: EffectType, input: unknown, key: string): Promise<{ readonly output: unknown } | undefined> {
+async function reconciled(
+  caller: Caller,
+  type: EffectType,
+  input: unknown,
+  key: string,
+): Promise<{ readonly output: unknown } | undefined> {
   const { repeat, reconcile } = type.spec;
   if (repeat !== "reconcile" || reconcile === undefined) return undefined;
   const answer = await tried(caller, () => deadline(caller, type, key, (call) => reconcile(input, call)), true);
@@ -118,7 +117,9 @@ async function deadline<T>(
     leave(toAosError(outer.reason, "TURN_ABORTED"));
   };
   const cancel = clock.at(clock.now() + timeoutMs, () => {
-    const error = new AosError("EFFECT_TIMEOUT", `effect ${type.name} did not answer within ${timeoutMs} ms`, { details: { effect: type.name, timeoutMs } });
+    const error = new AosError("EFFECT_TIMEOUT", `effect ${type.name} did not answer within ${timeoutMs} ms`, {
+      details: { effect: type.name, timeoutMs },
+    });
     own.abort(error);
     leave(error);
   });

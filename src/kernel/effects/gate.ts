@@ -66,7 +66,8 @@ export class Gate {
     }
     const call = await this.#prepare(attempt, type, raw);
     const limit = Math.min(this.#core.limits.effectsPerTurn, attempt.type.contract.budget?.["effects"]?.turn ?? Infinity);
-    if (++attempt.effectCalls > limit) throw new AosError("EFFECT_LIMIT", `a turn of type ${attempt.type.name} may call ${limit} effects`, { details: { limit } });
+    if (++attempt.effectCalls > limit)
+      throw new AosError("EFFECT_LIMIT", `a turn of type ${attempt.type.name} may call ${limit} effects`, { details: { limit } });
     const known = await this.#memo(attempt, call);
     if (known !== undefined && (known.state === "done" || known.state === "failed")) {
       this.#note(call, `memo:${known.state}`);
@@ -74,7 +75,13 @@ export class Gate {
     }
     if (known === undefined) this.#refuseUnclaimed(attempt, call);
     for (const guard of this.guards) {
-      const verdict = guard({ agent: attempt.entry.address, envelope: attempt.mail.envelope.id, effect: type, input: call.input, key: call.key });
+      const verdict = guard({
+        agent: attempt.entry.address,
+        envelope: attempt.mail.envelope.id,
+        effect: type,
+        input: call.input,
+        key: call.key,
+      });
       if (verdict !== undefined) await verdict;
     }
     const spent = this.#chains.take(attempt.entry, attempt.type, "effects", attempt.mail.envelope.chain);
@@ -186,7 +193,9 @@ export class Gate {
     if (call.isDurable || isFinal) this.#outcome(call, intent, isFinal ? "failed" : "retryable", JSON.stringify(noteOf(error)));
     else this.#note(call, "retryable");
     attempt.assertAlive();
-    throw isFinal && error.retryable ? new AosError(error.code, error.message, { cause: error, details: error.details, retryable: false }) : error;
+    throw isFinal && error.retryable
+      ? new AosError(error.code, error.message, { cause: error, details: error.details, retryable: false })
+      : error;
   }
 
   /** Journals an answer that came after its call was given up, where that is still open; whoever waits for it goes on. */

@@ -20,5 +20,11 @@ export function deadRow(agent: number, mail: Mail, reason: string, error: AosErr
 /** The answer to a command that fails for good: its error; undefined for other mail. */
 export function replyOf(mail: Mail, error: AosError | undefined, at: number): ReplyRow | undefined {
   if (mail.envelope.kind !== "command") return undefined;
-  return { id: mail.envelope.id, at, body: JSON.stringify({ error: error === undefined ? { code: "TURN_FAILED", message: "the command was not handled" } : noteError(error) }) };
+  return {
+    id: mail.envelope.id,
+    at,
+    body: JSON.stringify({
+      error: error === undefined ? { code: "TURN_FAILED", message: "the command was not handled" } : noteError(error),
+    }),
+  };
 }

@@ -125,7 +125,11 @@ export class DedupeIndex {
   }
 
   /** Chunks to write; undefined while there is little, or some are on their way. Call `done` or `failed` afterwards. */
-  batch(now: number): { readonly chunks: readonly DedupeChunk[]; readonly upTo: number; readonly done: () => void; readonly failed: () => void } | undefined {
+  batch(
+    now: number,
+  ):
+    | { readonly chunks: readonly DedupeChunk[]; readonly upTo: number; readonly done: () => void; readonly failed: () => void }
+    | undefined {
     if (this.#isMoving) return undefined;
     if (this.#moving === undefined) {
       if (this.#young.count < FLUSH_AT) return undefined;
@@ -183,7 +187,7 @@ export class DedupeIndex {
     let keys = known === undefined || known.keys.length >= CHUNK_KEYS * KEY_BYTES ? new Uint8Array() : known.keys;
     if (known !== undefined && keys.length === 0) chunk++;
     const written: DedupeChunk[] = [];
-    for (let from = 0; from < list.length; ) {
+    for (let from = 0; from < list.length;) {
       const room = CHUNK_KEYS - keys.length / KEY_BYTES;
       const taken = list.slice(from, from + room);
       from += taken.length;

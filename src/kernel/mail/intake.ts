@@ -83,8 +83,12 @@ export class Intake {
   }
 
   #admit(arrival: Arrival, entry: AgentEntry | undefined): Promise<Ack> {
-    if (entry === undefined) throw new AosError("AGENT_NOT_FOUND", `there is no agent ${arrival.target}; register it first`, { details: { agent: arrival.target } });
-    if (entry.status === "terminated") throw new AosError("AGENT_TERMINATED", `agent ${arrival.target} was terminated`, { details: { agent: arrival.target } });
+    if (entry === undefined)
+      throw new AosError("AGENT_NOT_FOUND", `there is no agent ${arrival.target}; register it first`, {
+        details: { agent: arrival.target },
+      });
+    if (entry.status === "terminated")
+      throw new AosError("AGENT_TERMINATED", `agent ${arrival.target} was terminated`, { details: { agent: arrival.target } });
     const text = payloadText(arrival, this.#core.limits.payloadBytes);
     const value = checkPayload(this.#core.types.get(entry.type), arrival.kind, arrival.name, text, arrival.version);
     return value instanceof Promise
@@ -120,7 +124,9 @@ export class Intake {
     dedupe: { readonly hash: string; readonly digest: number } | undefined,
   ): Promise<Ack> {
     if (entry.mailbox.depth >= this.#core.limits.mailboxDepth) {
-      throw new AosError("MAILBOX_FULL", `the mailbox of ${arrival.target} holds ${entry.mailbox.depth} messages; send later`, { details: { agent: arrival.target, depth: entry.mailbox.depth } });
+      throw new AosError("MAILBOX_FULL", `the mailbox of ${arrival.target} holds ${entry.mailbox.depth} messages; send later`, {
+        details: { agent: arrival.target, depth: entry.mailbox.depth },
+      });
     }
     const seq = this.#core.numbers.seq();
     const envelope = this.#envelope(arrival, sender, dedupe?.hash);

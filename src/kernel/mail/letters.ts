@@ -46,15 +46,18 @@ export class Letters {
     const isCut = row.reason === "CHAIN_CUT";
     const envelope: Envelope = { ...old, id: newId, expiresAt: undefined, ...(isCut || fresh ? { chain: newId, depth: 0 } : {}) };
     const mail: Mail = { seq: this.#core.numbers.seq(), envelope, data: row.data, attempts: 0, marked: 0, stored: true };
-    await this.#core.committer.write({
-      deadOut: [id],
-      mailIn: [mailRow(mail, row.agent)],
-      effectsOut: fresh ? [old.id] : undefined,
-    }, () => {
-      const now = this.#directory.cachedNo(row.agent);
-      if (now !== undefined && !now.isStale) now.mailbox.add(mail);
-      this.#ready(row.agent);
-    });
+    await this.#core.committer.write(
+      {
+        deadOut: [id],
+        mailIn: [mailRow(mail, row.agent)],
+        effectsOut: fresh ? [old.id] : undefined,
+      },
+      () => {
+        const now = this.#directory.cachedNo(row.agent);
+        if (now !== undefined && !now.isStale) now.mailbox.add(mail);
+        this.#ready(row.agent);
+      },
+    );
     return { id: newId, agent: shortAddress(entry.address) };
   }
 
@@ -115,16 +118,19 @@ export class Letters {
     const parked = await this.#core.store.parked(kind);
     const waiting = parked.filter((row) => (JSON.parse(row.parked ?? "{}") as { on?: string }).on === on);
     for (const row of waiting) {
-      await this.#core.committer.write({ mailSet: [{ seq: row.seq, dueAt: null, parked: null, attempts: row.attempts, marked: 0 }] }, () => {
-        const entry = this.#directory.cachedNo(row.agent);
-        if (entry !== undefined && !entry.isStale) {
-          const mail = entry.mailbox.unpark(row.seq) ?? readMail(row);
-          mail.parked = undefined;
-          mail.joinedAt = this.#core.clock.now();
-          entry.mailbox.add(mail);
-        }
-        this.#ready(row.agent);
-      });
+      await this.#core.committer.write(
+        { mailSet: [{ seq: row.seq, dueAt: null, parked: null, attempts: row.attempts, marked: 0 }] },
+        () => {
+          const entry = this.#directory.cachedNo(row.agent);
+          if (entry !== undefined && !entry.isStale) {
+            const mail = entry.mailbox.unpark(row.seq) ?? readMail(row);
+            mail.parked = undefined;
+            mail.joinedAt = this.#core.clock.now();
+            entry.mailbox.add(mail);
+          }
+          this.#ready(row.agent);
+        },
+      );
     }
     return waiting.length;
   }
@@ -152,7 +158,10 @@ function resolvedRow(row: EffectRow, resolution: Resolution): EffectRow {
     case "done":
       return { ...row, state: "done", outcome: `{"resolved":true,"output":${toJson(resolution.output ?? null, "output")}}` };
     case "failed": {
-      const error: ErrorNote = { code: "EFFECT_FAILED", message: resolution.message ?? `an operator said that effect ${row.name} did not happen` };
+      const error: ErrorNote = {
+        code: "EFFECT_FAILED",
+        message: resolution.message ?? `an operator said that effect ${row.name} did not happen`,
+      };
       return { ...row, state: "failed", outcome: `{"resolved":true,"error":${JSON.stringify(error)}}` };
     }
     case "retry":

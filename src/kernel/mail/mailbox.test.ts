@@ -6,11 +6,7 @@ import { laneOf, type Mail, Mailbox } from "./mailbox.ts";
 
 const AGEING_MS = 1_000;
 
-function mail(
-  seq: number,
-  lane: { readonly sender?: string; readonly priority?: number } = {},
-  at = 0,
-): Mail {
+function mail(seq: number, lane: { readonly sender?: string; readonly priority?: number } = {}, at = 0): Mail {
   const envelope: Envelope = {
     id: String(seq),
     kind: "event",
@@ -79,23 +75,19 @@ test("mail of one lane is taken in its order, whatever is added, taken, held and
 
 test("nothing starves: mail of the lowest priority is taken within nine ageing steps, however much comes above it", () => {
   fc.assert(
-    fc.property(
-      fc.integer({ min: 1, max: 9 }),
-      fc.integer({ min: 1, max: 500 }),
-      (priority, stepMs) => {
-        const box = new Mailbox();
-        box.add(mail(1, { sender: "~poor", priority: 0 }, 0));
-        let now = 0;
-        let seq = 1;
-        while (now <= AGEING_MS * 11) {
-          box.add(mail(++seq, { sender: "~rich", priority }, now));
-          const got = box.take(now, AGEING_MS);
-          if (got?.seq === 1) return true;
-          now += stepMs;
-        }
-        return false;
-      },
-    ),
+    fc.property(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 500 }), (priority, stepMs) => {
+      const box = new Mailbox();
+      box.add(mail(1, { sender: "~poor", priority: 0 }, 0));
+      let now = 0;
+      let seq = 1;
+      while (now <= AGEING_MS * 11) {
+        box.add(mail(++seq, { sender: "~rich", priority }, now));
+        const got = box.take(now, AGEING_MS);
+        if (got?.seq === 1) return true;
+        now += stepMs;
+      }
+      return false;
+    }),
   );
 });
 

@@ -163,8 +163,9 @@ export class Mailbox {
 
   /** All mail, by arrival: for listing. */
   list(): readonly Mail[] {
-    return [...this.#queues.flatMap((queue) => queue ?? []), ...[...this.#held.values()].flat(), ...this.#parked.values()]
-      .toSorted((left, right) => left.seq - right.seq);
+    return [...this.#queues.flatMap((queue) => queue ?? []), ...[...this.#held.values()].flat(), ...this.#parked.values()].toSorted(
+      (left, right) => left.seq - right.seq,
+    );
   }
 }
 

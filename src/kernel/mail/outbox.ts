@@ -15,7 +15,12 @@ import type { DeadRow, DedupeRow, MailRow } from "../store/store.ts";
 /** What a turn's messages become. */
 export interface Outgoing {
   readonly mailIn: readonly MailRow[];
-  readonly deliveries: readonly { readonly agent: number; readonly address: string; readonly mail: Mail; readonly dueAt: number | undefined }[];
+  readonly deliveries: readonly {
+    readonly agent: number;
+    readonly address: string;
+    readonly mail: Mail;
+    readonly dueAt: number | undefined;
+  }[];
   readonly dead: readonly DeadRow[];
   readonly cuts: readonly RowDraft[];
   readonly dedupe: readonly DedupeRow[];
@@ -135,13 +140,30 @@ export class Outbox {
       attempts: 0,
       head: JSON.stringify(envelope),
       data: draft.data,
-      error: JSON.stringify({ code: "CHAIN_CUT", message: why, details: { chain: envelope.chain, depth: envelope.depth, to: draft.address } }),
+      error: JSON.stringify({
+        code: "CHAIN_CUT",
+        message: why,
+        details: { chain: envelope.chain, depth: envelope.depth, to: draft.address },
+      }),
     });
     this.#core.report({ event: "chain.cut", agent: attempt.entry.address, chain: envelope.chain, why });
     const cause: Cause = causeOf(attempt.mail.envelope);
     return {
       at: attempt.now,
-      body: { kind: "chain.cut", cause, outcome: "dead", attempts: 0, effects: [], sent: 0, decisions: [], costMs: 0, revision: attempt.type.revision, changed: false, note: why, error: { code: "CHAIN_CUT", message: why } },
+      body: {
+        kind: "chain.cut",
+        cause,
+        outcome: "dead",
+        attempts: 0,
+        effects: [],
+        sent: 0,
+        decisions: [],
+        costMs: 0,
+        revision: attempt.type.revision,
+        changed: false,
+        note: why,
+        error: { code: "CHAIN_CUT", message: why },
+      },
     };
   }
 }

@@ -42,7 +42,8 @@ export class Publisher {
 
   async publish(tenant: string, topic: string, arrival: Omit<Arrival, "target" | "kind">): Promise<Published> {
     const text = arrival.text ?? toJson(arrival.data ?? null, `payload of ${arrival.name}`);
-    if (utf8Length(text) > this.#core.limits.payloadBytes) throw new AosError("PAYLOAD_TOO_LARGE", `the payload of ${arrival.name} is larger than ${this.#core.limits.payloadBytes} bytes`);
+    if (utf8Length(text) > this.#core.limits.payloadBytes)
+      throw new AosError("PAYLOAD_TOO_LARGE", `the payload of ${arrival.name} is larger than ${this.#core.limits.payloadBytes} bytes`);
     const source = arrival.source ?? "aos";
     const sender = `${EXTERNAL}${arrival.sender ?? ""}|${source}`;
     const key = arrival.key ?? (arrival.eventId === undefined ? undefined : `${source}\n${arrival.eventId}`);
@@ -60,28 +61,38 @@ export class Publisher {
     }
   }
 
-  async #once(tenant: string, topic: string, arrival: Omit<Arrival, "target" | "kind">, given: { readonly text: string; readonly source: string; readonly sender: string; readonly hash: string | undefined }): Promise<Published> {
+  async #once(
+    tenant: string,
+    topic: string,
+    arrival: Omit<Arrival, "target" | "kind">,
+    given: { readonly text: string; readonly source: string; readonly sender: string; readonly hash: string | undefined },
+  ): Promise<Published> {
     const { text, source, sender, hash } = given;
     const digest = digest53(`${arrival.name}\n${text}`);
     const seen = hash === undefined ? undefined : await this.#core.store.dedupe(hash);
     if (seen !== undefined && seen.at >= this.#core.clock.now() - this.#core.limits.dedupeMs) {
-      if (seen.digest !== digest) throw new AosError("IDEMPOTENCY_CONFLICT", "the key was used before with another payload", { details: { id: seen.id } });
+      if (seen.digest !== digest)
+        throw new AosError("IDEMPOTENCY_CONFLICT", "the key was used before with another payload", { details: { id: seen.id } });
       return { id: seen.id, receivers: 0, duplicate: true };
     }
     const id = this.#core.entropy.uuid();
     const receivers = await this.#routing.subscribed(tenant, topic, arrival.name, JSON.parse(text));
     const at = this.#core.clock.now();
     const mails = receivers.map(({ no, address, isWrapped }): Copy => {
-      const mail = isWrapped === true
-        ? this.#mail({ ...arrival, name: TOPIC_MESSAGE }, id, address, source, sender, wrapMessage(topic, arrival.name, text, id), at)
-        : this.#mail(arrival, id, address, source, sender, text, at);
+      const mail =
+        isWrapped === true
+          ? this.#mail({ ...arrival, name: TOPIC_MESSAGE }, id, address, source, sender, wrapMessage(topic, arrival.name, text, id), at)
+          : this.#mail(arrival, id, address, source, sender, text, at);
       return { no, address, mail, dueAt: this.#told.debounce(no, address, mail.envelope) };
     });
     const row = hash === undefined ? undefined : { hash, id, seq: this.#core.numbers.seq(), digest, at };
-    await this.#core.committer.write({
-      mailIn: mails.map(({ no, mail, dueAt }) => mailRow(mail, no, dueAt)),
-      dedupe: row === undefined ? undefined : { rows: [row] },
-    }, () => this.#deliver(mails));
+    await this.#core.committer.write(
+      {
+        mailIn: mails.map(({ no, mail, dueAt }) => mailRow(mail, no, dueAt)),
+        dedupe: row === undefined ? undefined : { rows: [row] },
+      },
+      () => this.#deliver(mails),
+    );
     return { id, receivers: receivers.length, duplicate: false };
   }
 
@@ -97,12 +108,33 @@ export class Publisher {
     }
   }
 
-  #mail(arrival: Omit<Arrival, "target" | "kind">, chain: string, target: string, source: string, sender: string, text: string, at: number): Mail {
+  #mail(
+    arrival: Omit<Arrival, "target" | "kind">,
+    chain: string,
+    target: string,
+    source: string,
+    sender: string,
+    text: string,
+    at: number,
+  ): Mail {
     const id = this.#core.entropy.uuid();
     const envelope: Envelope = {
-      id, kind: "event", name: arrival.name, target, sender, source, eventId: arrival.eventId, subject: arrival.subject,
-      correlation: arrival.correlation ?? chain, chain, depth: 0, priority: checkPriority(arrival.priority), at,
-      expiresAt: arrival.expiresAt, version: arrival.version, traceparent: arrival.traceparent,
+      id,
+      kind: "event",
+      name: arrival.name,
+      target,
+      sender,
+      source,
+      eventId: arrival.eventId,
+      subject: arrival.subject,
+      correlation: arrival.correlation ?? chain,
+      chain,
+      depth: 0,
+      priority: checkPriority(arrival.priority),
+      at,
+      expiresAt: arrival.expiresAt,
+      version: arrival.version,
+      traceparent: arrival.traceparent,
     };
     return { seq: this.#core.numbers.seq(), envelope, data: text, attempts: 0, marked: 0, stored: true };
   }

@@ -27,7 +27,11 @@ export class Routing {
   }
 
   /** Agents of a tenant whose type accepts an event, by type or tag where given. */
-  async accepting(tenant: string, event: string, filter: { readonly type?: string | undefined; readonly tag?: string | undefined } = {}): Promise<Receiver[]> {
+  async accepting(
+    tenant: string,
+    event: string,
+    filter: { readonly type?: string | undefined; readonly tag?: string | undefined } = {},
+  ): Promise<Receiver[]> {
     const found: Receiver[] = [];
     for (const type of this.#core.types.all()) {
       if (!type.events.has(event) || (filter.type !== undefined && filter.type !== type.name)) continue;
@@ -73,7 +77,9 @@ export class Routing {
 
   #bound(count: number, what: string): void {
     if (count > this.#core.limits.fanOut) {
-      throw new AosError("LIMIT_EXCEEDED", `${what} would reach more than ${this.#core.limits.fanOut} agents`, { details: { limit: this.#core.limits.fanOut } });
+      throw new AosError("LIMIT_EXCEEDED", `${what} would reach more than ${this.#core.limits.fanOut} agents`, {
+        details: { limit: this.#core.limits.fanOut },
+      });
     }
   }
 }

@@ -16,7 +16,8 @@ export function checkTopic(topic: string): void {
 /** @throws AosError USAGE where a pattern is malformed: `*` is one word, `>` one or more at the end. */
 export function checkPattern(pattern: string): void {
   const words = pattern.split(".");
-  const isFine = pattern.length <= TOPIC_MAX && words.every((word, at) => WORD.test(word) || word === "*" || (word === ">" && at === words.length - 1));
+  const isFine =
+    pattern.length <= TOPIC_MAX && words.every((word, at) => WORD.test(word) || word === "*" || (word === ">" && at === words.length - 1));
   if (!isFine) throw new AosError("USAGE", `topic pattern "${pattern.slice(0, 80)}" is malformed: * is one word, > the rest`);
 }
 

@@ -10,10 +10,7 @@ export class StoreLedger implements Ledger {
   readonly #store: Pick<Store, "ledgerGet" | "ledgerList" | "ledgerSum" | "ledgerRows">;
   readonly #write: (commit: Commit) => Promise<void>;
 
-  constructor(
-    store: Pick<Store, "ledgerGet" | "ledgerList" | "ledgerSum" | "ledgerRows">,
-    write: (commit: Commit) => Promise<void>,
-  ) {
+  constructor(store: Pick<Store, "ledgerGet" | "ledgerList" | "ledgerSum" | "ledgerRows">, write: (commit: Commit) => Promise<void>) {
     this.#store = store;
     this.#write = write;
   }
@@ -22,9 +19,7 @@ export class StoreLedger implements Ledger {
     if (ops.length === 0) return;
     // Copied, since the caller may change its bytes before they are written.
     await this.#write({
-      ledger: ops.map((op) =>
-        checkLedgerOp("bytes" in op ? { ...op, bytes: op.bytes.slice() } : op),
-      ),
+      ledger: ops.map((op) => checkLedgerOp("bytes" in op ? { ...op, bytes: op.bytes.slice() } : op)),
     });
   }
 
@@ -68,14 +63,10 @@ export function checkLedgerOp(op: LedgerOp): LedgerOp {
 
 function checkName(what: "class" | "key", name: string): void {
   if (name.length < 1 || name.length > NAME_MAX) {
-    throw new AosError(
-      "LIMIT_EXCEEDED",
-      `a ledger ${what} has 1 to ${NAME_MAX} characters, not ${name.length}`,
-    );
+    throw new AosError("LIMIT_EXCEEDED", `a ledger ${what} has 1 to ${NAME_MAX} characters, not ${name.length}`);
   }
   // Two different lone surrogates are one and the same in UTF-8, which every store on disk uses.
-  if (!name.isWellFormed())
-    throw new AosError("USAGE", `a ledger ${what} must be well-formed Unicode`);
+  if (!name.isWellFormed()) throw new AosError("USAGE", `a ledger ${what} must be well-formed Unicode`);
 }
 
 function checkLimit(limit: number): void {

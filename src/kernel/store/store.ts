@@ -188,7 +188,11 @@ export interface Commit {
   readonly unsubscribe?: readonly { readonly agent: number; readonly pattern?: string | undefined }[] | undefined;
   /** Dedupe keys to keep: shared ones by row (one that is there stays), agents' in chunks; and the journal id up to which no key is only in memory. */
   readonly dedupe?:
-    | { readonly rows?: readonly DedupeRow[] | undefined; readonly chunks?: readonly DedupeChunk[] | undefined; readonly upTo?: number | undefined }
+    | {
+        readonly rows?: readonly DedupeRow[] | undefined;
+        readonly chunks?: readonly DedupeChunk[] | undefined;
+        readonly upTo?: number | undefined;
+      }
     | undefined;
   /** Named facts of the whole system. */
   readonly facts?: Readonly<Record<string, string>> | undefined;
@@ -257,10 +261,20 @@ export interface Store {
 
   effects(envelope: string): MaybePromise<readonly EffectRow[]>;
   effect(id: string): Promise<EffectRow | undefined>;
-  listEffects(filter: { readonly state?: EffectState | undefined; readonly agent?: number | undefined; readonly limit: number }): Promise<readonly EffectRow[]>;
+  listEffects(filter: {
+    readonly state?: EffectState | undefined;
+    readonly agent?: number | undefined;
+    readonly limit: number;
+  }): Promise<readonly EffectRow[]>;
 
   dead(id: string): Promise<DeadRow | undefined>;
-  listDead(filter: { readonly agent?: number | undefined; readonly tenant?: string | undefined; readonly reason?: string | undefined; readonly after?: string | undefined; readonly limit: number }): Promise<readonly DeadRow[]>;
+  listDead(filter: {
+    readonly agent?: number | undefined;
+    readonly tenant?: string | undefined;
+    readonly reason?: string | undefined;
+    readonly after?: string | undefined;
+    readonly limit: number;
+  }): Promise<readonly DeadRow[]>;
 
   dedupe(hash: string): MaybePromise<DedupeRow | undefined>;
   /** An agent's chunks of dedupe keys, oldest first. */

@@ -78,7 +78,15 @@ export class Upkeep {
     const now = clock.now();
     const sums = { class: COUNTER_CLASS, keysBefore: counterKeysFrom(Math.max(0, now - COUNTS_MS)) };
     const { journalBytes, dedupePerAgent } = limits;
-    const limitsOfNow = { now, journalBefore: now - limits.journalMs, repliesBefore: now - limits.replyMs, dedupeBefore: now - limits.dedupeMs, sums, journalBytes, dedupePerAgent };
+    const limitsOfNow = {
+      now,
+      journalBefore: now - limits.journalMs,
+      repliesBefore: now - limits.replyMs,
+      dedupeBefore: now - limits.dedupeMs,
+      sums,
+      journalBytes,
+      dedupePerAgent,
+    };
     store.prune(limitsOfNow, PRUNE_ROWS).then(
       (isMore) => {
         if (isMore && !this.#isStopped) clock.at(clock.now() + PRUNE_PAUSE_MS, () => this.#prune());

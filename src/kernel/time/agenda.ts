@@ -88,10 +88,27 @@ export class Agenda {
     return jitterOf(spec, tick, `${address}|${name}`, (text) => Number.parseInt(this.#core.hasher.sha256(text).slice(0, 12), 16) / 2 ** 48);
   }
 
-  #tickMail(address: string, name: string, now: number, tick: { readonly scheduledAt: number; readonly missed: number }, data: string): Mail {
+  #tickMail(
+    address: string,
+    name: string,
+    now: number,
+    tick: { readonly scheduledAt: number; readonly missed: number },
+    data: string,
+  ): Mail {
     const id = this.#core.entropy.uuid();
     const envelope: Envelope = {
-      id, kind: "schedule", name, target: address, sender: address, source: `${address}#${name}`, correlation: id, chain: id, depth: 0, priority: 5, at: now, tick,
+      id,
+      kind: "schedule",
+      name,
+      target: address,
+      sender: address,
+      source: `${address}#${name}`,
+      correlation: id,
+      chain: id,
+      depth: 0,
+      priority: 5,
+      at: now,
+      tick,
     };
     return { seq: this.#core.numbers.seq(), envelope, data, attempts: 0, marked: 0, stored: true };
   }
@@ -133,7 +150,9 @@ export class Agenda {
   /** Lets the ticks go on that waited for a type's code. */
   async codeArrived(type: string): Promise<void> {
     const rows = await this.#core.store.parked("code-missing");
-    const waiting = rows.filter(({ timer, parked = "" }) => timer?.startsWith("s:") === true && parked.includes(JSON.stringify(codeOf(type))));
+    const waiting = rows.filter(
+      ({ timer, parked = "" }) => timer?.startsWith("s:") === true && parked.includes(JSON.stringify(codeOf(type))),
+    );
     if (waiting.length === 0) return;
     const now = this.#core.clock.now();
     await this.#core.committer.write({ mailSet: waiting.map(({ seq }) => ({ seq, dueAt: now, parked: null, attempts: 0, marked: 0 })) });
@@ -151,7 +170,10 @@ export class Agenda {
     }
     const change = { seq: row.seq, dueAt: null, parked: null, attempts: row.attempts, marked: row.marked };
     // A timer that has fired is mail like any other: setting or cancelling one of its name leaves it alone.
-    const commit: Commit = row.timer === undefined ? { mailSet: [change] } : { timersOut: [{ agent: row.agent, timer: row.timer }], mailIn: [{ ...row, ...JOINED }] };
+    const commit: Commit =
+      row.timer === undefined
+        ? { mailSet: [change] }
+        : { timersOut: [{ agent: row.agent, timer: row.timer }], mailIn: [{ ...row, ...JOINED }] };
     await this.#core.committer.write(commit, () => this.#joined(row));
   }
 
@@ -198,13 +220,34 @@ export class Agenda {
       delayOf: (tick) => this.#jitter(spec, tick, entry.address, envelope.name),
     });
     const fire = isEarlier && due.fire.length === 0 ? [plannedAt] : due.fire;
-    await this.#write(entry, type, row, spec, envelope.name, fire, due.missed.length, isEarlier ? Math.max(now, due.settledAt) : due.settledAt, now);
+    await this.#write(
+      entry,
+      type,
+      row,
+      spec,
+      envelope.name,
+      fire,
+      due.missed.length,
+      isEarlier ? Math.max(now, due.settledAt) : due.settledAt,
+      now,
+    );
   }
 
-  async #write(entry: AgentEntry, type: LoadedType, row: MailRow, spec: ScheduleSpec, name: string, fire: readonly number[], missed: number, settledAt: number, now: number): Promise<void> {
+  async #write(
+    entry: AgentEntry,
+    type: LoadedType,
+    row: MailRow,
+    spec: ScheduleSpec,
+    name: string,
+    fire: readonly number[],
+    missed: number,
+    settledAt: number,
+    now: number,
+  ): Promise<void> {
     const isSame = (mail: Mail): boolean => mail.envelope.kind === "schedule" && mail.envelope.name === name;
     const running = entry.attempt !== undefined && isSame(entry.attempt.mail) ? entry.attempt : undefined;
-    const isBusy = async (): Promise<boolean> => running !== undefined || entry.mailbox.some(isSame) || (await this.#isRetried(entry.no, isSame));
+    const isBusy = async (): Promise<boolean> =>
+      running !== undefined || entry.mailbox.some(isSame) || (await this.#isRetried(entry.no, isSame));
     const skipped = fire.length > 0 && spec.overlap === "skip" && (await isBusy()) ? fire.length : 0;
     const mails = (skipped > 0 ? [] : fire).map((tick, at) =>
       this.#tickMail(entry.address, name, now, { scheduledAt: tick, missed: at === 0 ? missed : 0 }, "null"),
@@ -222,8 +265,19 @@ export class Agenda {
     if (lost > 0) {
       const note = skipped > 0 ? `${skipped} of ${name} skipped: the one before still runs` : `${missed} of ${name} missed`;
       await new Promise<void>((resolve, reject) => {
-        const body = { ...lifecycleBody(entry.address, note, `${entry.address}#${name}`, type.revision), kind: "schedule.missed" as const, outcome: "skipped" as const };
-        this.#core.committer.push(new AgentUnit(this.#core, entry, { rows: [{ at: now, body }], commit, onDurable: () => (joined(), resolve()), onFailure: (error) => reject(error ?? new AosError("STORE_FAILED", `agent ${entry.address} changed meanwhile`)) }));
+        const body = {
+          ...lifecycleBody(entry.address, note, `${entry.address}#${name}`, type.revision),
+          kind: "schedule.missed" as const,
+          outcome: "skipped" as const,
+        };
+        this.#core.committer.push(
+          new AgentUnit(this.#core, entry, {
+            rows: [{ at: now, body }],
+            commit,
+            onDurable: () => (joined(), resolve()),
+            onFailure: (error) => reject(error ?? new AosError("STORE_FAILED", `agent ${entry.address} changed meanwhile`)),
+          }),
+        );
       });
     } else await this.#core.committer.write(commit, joined);
     if (running !== undefined && spec.overlap === "cancel" && mails.length > 0) this.onCancel(entry);

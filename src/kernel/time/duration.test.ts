@@ -25,33 +25,8 @@ test("what is written is read back, for every duration within the limit", () => 
 });
 
 test("a malformed, negative, fractional or endless duration is refused with the caller's code", () => {
-  const wrong: unknown[] = [
-    "",
-    " ",
-    "5",
-    "m",
-    "5 m",
-    "-5m",
-    "1.5h",
-    "5x",
-    "30m1h",
-    "1m1m",
-    "5M",
-    "1e3ms",
-  ];
-  wrong.push(
-    -1,
-    0.5,
-    NaN,
-    Infinity,
-    "3654d",
-    DURATION_MAX_MS + 1,
-    "9".repeat(63) + "d",
-    null,
-    undefined,
-    {},
-    [5],
-  );
+  const wrong: unknown[] = ["", " ", "5", "m", "5 m", "-5m", "1.5h", "5x", "30m1h", "1m1m", "5M", "1e3ms"];
+  wrong.push(-1, 0.5, NaN, Infinity, "3654d", DURATION_MAX_MS + 1, "9".repeat(63) + "d", null, undefined, {}, [5]);
   for (const input of wrong) {
     assert.throws(
       // @ts-expect-error plain JavaScript may pass anything

@@ -26,10 +26,7 @@ const PART = /(\d+)(ms|[wdhms])/g;
 export function parseDuration(input: Duration, code: AosErrorCode = "USAGE"): number {
   const ms = typeof input === "number" ? input : fromText(input);
   if (ms === undefined || !Number.isInteger(ms) || ms < 0) {
-    throw new AosError(
-      code,
-      `${shown(input)} is not a duration; write whole numbers with units, such as "500ms", "5m" or "1h30m"`,
-    );
+    throw new AosError(code, `${shown(input)} is not a duration; write whole numbers with units, such as "500ms", "5m" or "1h30m"`);
   }
   if (ms > DURATION_MAX_MS) {
     throw new AosError(code, `${shown(input)} is longer than the limit of ten years (3653d)`);

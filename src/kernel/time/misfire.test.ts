@@ -33,33 +33,27 @@ const specs: fc.Arbitrary<ScheduleSpec> = fc.oneof(
     .record({ missed: policy, window: fc.integer({ min: 0, max: 400 * DAY }) })
     .map(({ missed, window }) => cron("0 * * 1 *", { missed, window })),
 );
-const look = (spec: ScheduleSpec, last: number, now: number, max: number): DueTicks =>
-  dueOccurrences(spec, last, now, january, { max });
+const look = (spec: ScheduleSpec, last: number, now: number, max: number): DueTicks => dueOccurrences(spec, last, now, january, { max });
 
 test("each due tick fires or is missed, in order, never both, and the rest is said to be missed", () => {
   fc.assert(
-    fc.property(
-      specs,
-      fc.integer({ min: 0, max: 20 * DAY }),
-      fc.integer({ min: 1, max: 20 }),
-      (spec, away, max) => {
-        const now = START + away;
-        const { fire, missed, missedMore, settledAt, next } = look(spec, START, now, max);
-        const all = preview(spec, START, 1_000, january).filter((tick) => tick <= now);
-        const told = [...fire, ...missed].toSorted((a, b) => a - b);
-        assert.ok(fire.length <= max && missed.length <= max);
-        assert.deepEqual(
-          fire,
-          fire.toSorted((a, b) => a - b),
-        );
-        assert.equal(new Set(told).size, told.length);
-        assert.ok(told.every((tick) => tick > START && tick <= now));
-        if (!missedMore) assert.deepEqual(told, all.slice(0, told.length));
-        if (all.length < 1_000) assert.equal(missedMore, told.length < all.length);
-        if (all.length < 1_000) assert.equal(settledAt, all.at(-1) ?? START);
-        assert.ok(next !== undefined && next > now);
-      },
-    ),
+    fc.property(specs, fc.integer({ min: 0, max: 20 * DAY }), fc.integer({ min: 1, max: 20 }), (spec, away, max) => {
+      const now = START + away;
+      const { fire, missed, missedMore, settledAt, next } = look(spec, START, now, max);
+      const all = preview(spec, START, 1_000, january).filter((tick) => tick <= now);
+      const told = [...fire, ...missed].toSorted((a, b) => a - b);
+      assert.ok(fire.length <= max && missed.length <= max);
+      assert.deepEqual(
+        fire,
+        fire.toSorted((a, b) => a - b),
+      );
+      assert.equal(new Set(told).size, told.length);
+      assert.ok(told.every((tick) => tick > START && tick <= now));
+      if (!missedMore) assert.deepEqual(told, all.slice(0, told.length));
+      if (all.length < 1_000) assert.equal(missedMore, told.length < all.length);
+      if (all.length < 1_000) assert.equal(settledAt, all.at(-1) ?? START);
+      assert.ok(next !== undefined && next > now);
+    }),
     { numRuns: 300 },
   );
 });
@@ -89,26 +83,22 @@ test("a late tick never fires outside its window, and skip fires no late tick", 
 
 test("a clock that jumps a day back and forth fires each tick at most once", () => {
   fc.assert(
-    fc.property(
-      specs,
-      fc.array(fc.integer({ min: -DAY, max: DAY }), { maxLength: 30 }),
-      (spec, jumps) => {
-        const fired = new Set<number>();
-        let now = START;
-        let settled = START;
-        for (const jump of jumps) {
-          now += jump;
-          const { fire, settledAt } = look(spec, settled, now, 10);
-          for (const tick of fire) {
-            assert.ok(!fired.has(tick));
-            assert.ok(tick <= now);
-            fired.add(tick);
-          }
-          assert.ok(settledAt >= settled);
-          settled = settledAt;
+    fc.property(specs, fc.array(fc.integer({ min: -DAY, max: DAY }), { maxLength: 30 }), (spec, jumps) => {
+      const fired = new Set<number>();
+      let now = START;
+      let settled = START;
+      for (const jump of jumps) {
+        now += jump;
+        const { fire, settledAt } = look(spec, settled, now, 10);
+        for (const tick of fire) {
+          assert.ok(!fired.has(tick));
+          assert.ok(tick <= now);
+          fired.add(tick);
         }
-      },
-    ),
+        assert.ok(settledAt >= settled);
+        settled = settledAt;
+      }
+    }),
   );
 });
 
@@ -155,8 +145,7 @@ test("once: a punctual tick stands for the ones that were missed", () => {
 test("a tick waits for its jitter, and those behind it wait too", () => {
   const spec = every("1m", { jitter: "50s", missed: "all" });
   const delayOf = (tick: number): number => (tick === START + MINUTE ? 49_000 : 0);
-  const at = (now: number): DueTicks =>
-    dueOccurrences(spec, START, now, january, { max: 10, delayOf });
+  const at = (now: number): DueTicks => dueOccurrences(spec, START, now, january, { max: 10, delayOf });
   assert.deepEqual(at(START + MINUTE + 48_999).fire, []);
   assert.equal(at(START + MINUTE + 48_999).next, START + MINUTE);
   assert.deepEqual(at(START + MINUTE + 49_000).fire, [START + MINUTE]);

@@ -31,13 +31,7 @@ export interface DueTicks {
  * now and stands for it; `all` fires each within the window. Of more than `max` ticks the newest fire. When the clock went back behind
  * `lastFiredAt` nothing fires twice. The work is bounded by `max`, however long the downtime.
  */
-export function dueOccurrences(
-  spec: ScheduleSpec,
-  lastFiredAt: number,
-  now: number,
-  calendar: Calendar,
-  limits: DueLimits,
-): DueTicks {
+export function dueOccurrences(spec: ScheduleSpec, lastFiredAt: number, now: number, calendar: Calendar, limits: DueLimits): DueTicks {
   const { max, graceMs = 60_000, delayOf = () => 0 } = limits;
   const after = (at: number): number | undefined => nextOccurrence(spec, at, calendar);
   const pending = firstPending(spec, lastFiredAt, now, after, delayOf);
@@ -94,12 +88,7 @@ function firstPending(
  * The last `count` ticks in (low, high], rising. A calendar only looks forward, so the search walks back in blocks that double while they hold
  * few ticks and halve where they hold too many: it takes some multiples of `count` steps whatever the distance.
  */
-function newest(
-  after: (at: number) => number | undefined,
-  low: number,
-  high: number,
-  count: number,
-): readonly number[] {
+function newest(after: (at: number) => number | undefined, low: number, high: number, count: number): readonly number[] {
   let found: number[] = [];
   let end = high;
   let span = count * 1_000;
@@ -117,12 +106,7 @@ function newest(
   return found;
 }
 
-function ticksIn(
-  after: (at: number) => number | undefined,
-  low: number,
-  high: number,
-  most: number,
-): number[] {
+function ticksIn(after: (at: number) => number | undefined, low: number, high: number, most: number): number[] {
   const ticks: number[] = [];
   let tick = after(low);
   while (tick !== undefined && tick <= high && ticks.length < most) {

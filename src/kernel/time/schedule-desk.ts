@@ -57,7 +57,10 @@ export class ScheduleDesk {
     const entry = await this.#directory.get(address);
     if (entry === undefined) throw new AosError("AGENT_NOT_FOUND", `there is no agent ${address}`, { details: { agent: address } });
     const spec = this.#core.types.get(entry.type)?.contract.schedules?.[name];
-    if (spec === undefined) throw new AosError("NOT_FOUND", `agent ${address} has no schedule "${name.slice(0, 80)}"`, { details: { agent: address, schedule: name } });
+    if (spec === undefined)
+      throw new AosError("NOT_FOUND", `agent ${address} has no schedule "${name.slice(0, 80)}"`, {
+        details: { agent: address, schedule: name },
+      });
     return { entry, spec };
   }
 
@@ -89,7 +92,10 @@ export class ScheduleDesk {
     const rows = await this.#core.store.delayed(no);
     const planned = new Map(rows.map(({ timer, dueAt }) => [timer, dueAt]));
     return Object.entries(this.#core.types.get(type)?.contract.schedules ?? {}).map(([name, spec]) => ({
-      agent: shortAddress(address), name, spec, nextAt: planned.get(`s:${name}`),
+      agent: shortAddress(address),
+      name,
+      spec,
+      nextAt: planned.get(`s:${name}`),
     }));
   }
 
@@ -136,7 +142,11 @@ export class ScheduleDesk {
           mailIn: this.#agenda.firstTicks(no, type, address, now, settled).filter(({ timer }) => !kept.has(timer?.slice(2) ?? "")),
           unsubscribe: gone.map(({ topic }) => ({ agent: no, pattern: topic })),
           subscribe: topics.map(({ topic, event, where }) => ({
-            tenant: tenantOf(address), pattern: topic, agent: no, event: event.name, filter: where === undefined ? undefined : JSON.stringify(where),
+            tenant: tenantOf(address),
+            pattern: topic,
+            agent: no,
+            event: event.name,
+            filter: where === undefined ? undefined : JSON.stringify(where),
           })),
         });
       }

@@ -3,20 +3,11 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import type { Calendar } from "./calendar.ts";
 import { isAosError } from "../errors.ts";
-import {
-  cron,
-  every,
-  jitterOf,
-  nextOccurrence,
-  overlapDecision,
-  preview,
-  type ScheduleSpec,
-} from "./schedule.ts";
+import { cron, every, jitterOf, nextOccurrence, overlapDecision, preview, type ScheduleSpec } from "./schedule.ts";
 
 /** Intervals need no calendar. */
 const none: Calendar = { next: () => undefined, validate: () => undefined };
-const refused = (run: () => unknown): void =>
-  assert.throws(run, (error) => isAosError(error, "SCHEDULE_INVALID"));
+const refused = (run: () => unknown): void => assert.throws(run, (error) => isAosError(error, "SCHEDULE_INVALID"));
 
 test("a schedule's policies have their documented defaults", () => {
   assert.deepEqual(cron(" 0 9 1 * * "), {

@@ -112,23 +112,14 @@ export function validateSchedule(spec: ScheduleSpec, calendar: Calendar): void {
 }
 
 /** The first tick strictly after an instant (epoch ms), without jitter; `undefined` where there is none ever again. */
-export function nextOccurrence(
-  spec: ScheduleSpec,
-  after: number,
-  calendar: Calendar,
-): number | undefined {
+export function nextOccurrence(spec: ScheduleSpec, after: number, calendar: Calendar): number | undefined {
   if (spec.kind === "cron") return calendar.next(spec.expression, spec.tz, after);
   const { everyMs, anchorAt } = spec;
   return anchorAt + (Math.floor((after - anchorAt) / everyMs) + 1) * everyMs;
 }
 
 /** The next ticks after an instant, without jitter, at most `count` (up to 1,000). */
-export function preview(
-  spec: ScheduleSpec,
-  from: number,
-  count: number,
-  calendar: Calendar,
-): readonly number[] {
+export function preview(spec: ScheduleSpec, from: number, count: number, calendar: Calendar): readonly number[] {
   const ticks: number[] = [];
   let at = nextOccurrence(spec, from, calendar);
   while (at !== undefined && ticks.length < Math.min(count, 1_000)) {
@@ -142,12 +133,7 @@ export function preview(
  * The delay of one tick, in whole milliseconds from 0 to below `jitterMs`: the same for the same seed text and tick, on every node and after a restart.
  * `hash01` maps a text evenly into [0, 1).
  */
-export function jitterOf(
-  spec: ScheduleSpec,
-  occurrence: number,
-  seedText: string,
-  hash01: (text: string) => number,
-): number {
+export function jitterOf(spec: ScheduleSpec, occurrence: number, seedText: string, hash01: (text: string) => number): number {
   if (spec.jitterMs === 0) return 0;
   return Math.floor(hash01(`${seedText}|${occurrence}`) * spec.jitterMs);
 }
@@ -156,10 +142,7 @@ export function jitterOf(
 export type OverlapDecision = "run" | OverlapPolicy;
 
 /** Decides what a tick does, given since when (epoch ms) the work of an earlier tick runs; `undefined` where none does. */
-export function overlapDecision(
-  spec: ScheduleSpec,
-  runningSince: number | undefined,
-): OverlapDecision {
+export function overlapDecision(spec: ScheduleSpec, runningSince: number | undefined): OverlapDecision {
   return runningSince === undefined ? "run" : spec.overlap;
 }
 

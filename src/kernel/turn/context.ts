@@ -75,13 +75,14 @@ export class Context {
   }
 
   agent<A extends AgentClass>(type: A, id: string): AgentRef<A> {
-    return this.#ref(formatAddress(type.contract.type, id, this.#attempt.entry.tenant)) as AgentRef<A>;
+    return this.#ref(formatAddress(type.contract.type, id, this.#attempt.entry.tenant));
   }
 
   tell(to: string, type: EventType, data: unknown, options?: SendOptions): void {
     const { tenant, type: kind, id } = parseAddress(to, this.#attempt.entry.tenant);
     // Another tenant's agents do not exist here.
-    if (tenant !== this.#attempt.entry.tenant) throw new AosError("AGENT_NOT_FOUND", `there is no agent ${to}; register or spawn it first`, { details: { agent: to } });
+    if (tenant !== this.#attempt.entry.tenant)
+      throw new AosError("AGENT_NOT_FOUND", `there is no agent ${to}; register or spawn it first`, { details: { agent: to } });
     this.#tell(formatAddress(kind, id, tenant), type, data, options);
   }
 
@@ -118,7 +119,8 @@ export class Context {
     for (const { no, address } of found) this.#assertRoom(no, address);
     for (const { no, address, isWrapped } of found) {
       const plain = this.#event(type, text, {});
-      const event = isWrapped === true ? { ...plain, name: TOPIC_MESSAGE, version: undefined, data: wrapMessage(topic, type.name, text, id) } : plain;
+      const event =
+        isWrapped === true ? { ...plain, name: TOPIC_MESSAGE, version: undefined, data: wrapMessage(topic, type.name, text, id) } : plain;
       this.#draft({ agent: no, address, ...event }, false);
     }
     return found.length;
@@ -144,7 +146,7 @@ export class Context {
       if (known instanceof Promise) this.#attempt.check(known.then(create));
       else create(known);
     }
-    return this.#ref(address) as AgentRef<A>;
+    return this.#ref(address);
   }
 
   timer(name: string, after: string | number, type: EventType, data: unknown): void {
@@ -152,10 +154,18 @@ export class Context {
     checkTimerName(name);
     const { entry } = this.#attempt;
     const text = this.#payload(type, data);
-    if (!this.#attempt.type.events.has(type.name)) throw new AosError("EVENT_NOT_ACCEPTED", `type ${entry.type} sets a timer for ${type.name}, which it does not accept`);
+    if (!this.#attempt.type.events.has(type.name))
+      throw new AosError("EVENT_NOT_ACCEPTED", `type ${entry.type} sets a timer for ${type.name}, which it does not accept`);
     this.cancelTimer(name);
     this.#count();
-    this.#attempt.messages.push({ agent: entry.no, address: entry.address, ...this.#event(type, text, {}), kind: "timer", dueAt: this.#at(after), timer: `t:${name}` });
+    this.#attempt.messages.push({
+      agent: entry.no,
+      address: entry.address,
+      ...this.#event(type, text, {}),
+      kind: "timer",
+      dueAt: this.#at(after),
+      timer: `t:${name}`,
+    });
   }
 
   cancelTimer(name: string): void {
@@ -169,7 +179,8 @@ export class Context {
 
   wakeEarlier(schedule: string, after: string | number): void {
     this.#attempt.assertAlive();
-    if (!this.#attempt.type.schedules.has(schedule)) throw new AosError("NOT_FOUND", `type ${this.#attempt.type.name} has no schedule ${schedule}`);
+    if (!this.#attempt.type.schedules.has(schedule))
+      throw new AosError("NOT_FOUND", `type ${this.#attempt.type.name} has no schedule ${schedule}`);
     const planned = this.#parts.plannedAt(this.#attempt.entry, schedule);
     const wanted = this.#at(after);
     // The operator's schedule is the ceiling: it may come earlier, never later.
@@ -202,7 +213,10 @@ export class Context {
 
   think(name: string): Promise<never> {
     const { model } = this.#parts;
-    const why = model === undefined ? "no model is configured; set `models.default`" : `\`models.default\` is ${model}, but no model gateway is part of this version`;
+    const why =
+      model === undefined
+        ? "no model is configured; set `models.default`"
+        : `\`models.default\` is ${model}, but no model gateway is part of this version`;
     return Promise.reject(new AosError("MODEL_NOT_CONFIGURED", `think "${name}": ${why}`, { details: { key: "models.default", model } }));
   }
 
@@ -211,7 +225,7 @@ export class Context {
       address,
       tell: (type: EventType, data: unknown, options?: SendOptions): void => this.#tell(address, type, data, options),
       ask: (command: string, input: unknown, options?: { readonly timeoutMs?: number }) =>
-        handled(this.#parts.ask(this.#attempt, address, command, input, options?.timeoutMs)) as Promise<never>,
+        handled(this.#parts.ask(this.#attempt, address, command, input, options?.timeoutMs)),
     };
   }
 
@@ -232,8 +246,10 @@ export class Context {
   }
 
   #draftFor(entry: AgentEntry | undefined, address: string, type: EventType, text: string, options: SendOptions): void {
-    if (entry === undefined) throw new AosError("AGENT_NOT_FOUND", `there is no agent ${address}; register or spawn it first`, { details: { agent: address } });
-    if (entry.status === "terminated") throw new AosError("AGENT_TERMINATED", `agent ${address} was terminated`, { details: { agent: address } });
+    if (entry === undefined)
+      throw new AosError("AGENT_NOT_FOUND", `there is no agent ${address}; register or spawn it first`, { details: { agent: address } });
+    if (entry.status === "terminated")
+      throw new AosError("AGENT_TERMINATED", `agent ${address} was terminated`, { details: { agent: address } });
     this.#assertRoom(entry.no, address);
     const loaded = this.#parts.core.types.get(entry.type);
     if (loaded !== undefined) assertAccepts(loaded, type.name, address);
@@ -319,7 +335,10 @@ class Heard<T> extends Promise<T> {
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
-  override then<A = T, B = never>(onDone?: ((value: T) => A | PromiseLike<A>) | null, onFailed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+  override then<A = T, B = never>(
+    onDone?: ((value: T) => A | PromiseLike<A>) | null,
+    onFailed?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
     this.isHeard = true;
     return super.then(onDone, onFailed);
   }
@@ -333,13 +352,18 @@ function handled<T>(promise: Promise<T>): Promise<T> {
 
 function assertAccepts(type: LoadedType, event: string, address: string): void {
   if (!type.events.has(event)) {
-    throw new AosError("EVENT_NOT_ACCEPTED", `agent ${address} does not accept ${event}`, { details: { accepts: [...type.events.keys()] } });
+    throw new AosError("EVENT_NOT_ACCEPTED", `agent ${address} does not accept ${event}`, {
+      details: { accepts: [...type.events.keys()] },
+    });
   }
 }
 
 function assertValid(result: { readonly issues?: readonly { readonly message: string }[] | undefined }, name: string): void {
   const first = result.issues?.[0];
-  if (first !== undefined) throw new AosError("PAYLOAD_INVALID", `payload of ${name} is invalid: ${first.message}`, { details: { faults: result.issues?.slice(0, 32) } });
+  if (first !== undefined)
+    throw new AosError("PAYLOAD_INVALID", `payload of ${name} is invalid: ${first.message}`, {
+      details: { faults: result.issues?.slice(0, 32) },
+    });
 }
 
 function checkTimerName(name: string): void {

@@ -9,13 +9,7 @@ const text = fc.oneof(
 );
 
 test("a delta leads from any text to any other", () => {
-  fc.assert(
-    fc.property(
-      text,
-      text,
-      (previous, next) => applyDelta(previous, encodeDelta(previous, next)) === next,
-    ),
-  );
+  fc.assert(fc.property(text, text, (previous, next) => applyDelta(previous, encodeDelta(previous, next)) === next));
 });
 
 test("a delta survives UTF-8: no surrogate pair is cut in two", () => {
@@ -31,8 +25,7 @@ test("a delta survives UTF-8: no surrogate pair is cut in two", () => {
 });
 
 test("a window that moves over a long list costs little", () => {
-  const list = (from: number): string =>
-    JSON.stringify(Array.from({ length: 64 }, (_, at) => `entry number ${from + at}`));
+  const list = (from: number): string => JSON.stringify(Array.from({ length: 64 }, (_, at) => `entry number ${from + at}`));
   const delta = encodeDelta(list(10), list(11));
   assert.equal(applyDelta(list(10), delta), list(11));
   assert.ok(delta.length < 60, delta);

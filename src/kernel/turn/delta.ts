@@ -43,7 +43,12 @@ function commonSuffix(previous: string, next: string, longest: number): number {
   return length > 0 && isHigh(next, next.length - length - 1) ? length - 1 : length;
 }
 
-function findCopy(previous: string, next: string, at: number, end: number): { readonly start: number; readonly from: number; readonly length: number } | undefined {
+function findCopy(
+  previous: string,
+  next: string,
+  at: number,
+  end: number,
+): { readonly start: number; readonly from: number; readonly length: number } | undefined {
   for (let probe = 0; probe < PROBES_MAX; probe++) {
     let start = at + probe * STRIDE;
     if (start + PROBE > end) return undefined;

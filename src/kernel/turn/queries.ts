@@ -12,7 +12,9 @@ import type { LoadedType } from "../agents/types.ts";
 export async function runQuery(type: LoadedType, entry: AgentEntry, name: string, input: unknown): Promise<unknown> {
   const found = type.queries.get(name);
   if (found === undefined) {
-    throw new AosError("EVENT_NOT_ACCEPTED", `type ${type.name} has no query "${name.slice(0, 80)}"`, { details: { queries: [...type.queries.keys()] } });
+    throw new AosError("EVENT_NOT_ACCEPTED", `type ${type.name} has no query "${name.slice(0, 80)}"`, {
+      details: { queries: [...type.queries.keys()] },
+    });
   }
   const checked = await validate(found.type.input, input ?? {}, `input of query ${name}`);
   const state = deepFreeze(readState(type, entry));

@@ -85,7 +85,19 @@ interface Extra {
   readonly k?: RecordBody["dedupe"];
 }
 
-type Stored = readonly [kind: RecordKind, outcome: Outcome, attempts: number, costMs: number, revision: string, changed: 0 | 1, id: string, type: string, source: string, depth: number, extra?: Extra];
+type Stored = readonly [
+  kind: RecordKind,
+  outcome: Outcome,
+  attempts: number,
+  costMs: number,
+  revision: string,
+  changed: 0 | 1,
+  id: string,
+  type: string,
+  source: string,
+  depth: number,
+  extra?: Extra,
+];
 
 /** Writes a body for the store: an array, since what a turn appends is what a turn costs. Ids stand in it as they are. */
 export function encodeBody(body: RecordBody): string {

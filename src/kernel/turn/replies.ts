@@ -30,7 +30,9 @@ export class Replies {
     const ack = await this.#intake.accept({ ...arrival, kind: "command" });
     const reply = await this.#await(ack, waitMs);
     if (reply === undefined) {
-      throw new AosError("REPLY_PENDING", `command ${arrival.name} is durable but was not answered within ${waitMs} ms`, { details: { id: ack.id, seq: ack.seq } });
+      throw new AosError("REPLY_PENDING", `command ${arrival.name} is durable but was not answered within ${waitMs} ms`, {
+        details: { id: ack.id, seq: ack.seq },
+      });
     }
     return { id: ack.id, seq: ack.seq, output: openReply(reply) };
   }
@@ -49,10 +51,15 @@ export class Replies {
     const { entry, mail } = attempt;
     const waiters = [...(mail.envelope.waiters ?? []), entry.address];
     if (waiters.includes(target)) {
-      throw new AosError("ASK_CYCLE", `${target} waits for this answer itself: ${[...waiters, target].join(" → ")}`, { details: { waiters, target }, retryable: false });
+      throw new AosError("ASK_CYCLE", `${target} waits for this answer itself: ${[...waiters, target].join(" → ")}`, {
+        details: { waiters, target },
+        retryable: false,
+      });
     }
     if (mail.envelope.depth + 1 > this.#core.limits.chainDepth) {
-      throw new AosError("CHAIN_CUT", `chain ${mail.envelope.chain} is ${mail.envelope.depth + 1} hops deep`, { details: { chain: mail.envelope.chain } });
+      throw new AosError("CHAIN_CUT", `chain ${mail.envelope.chain} is ${mail.envelope.depth + 1} hops deep`, {
+        details: { chain: mail.envelope.chain },
+      });
     }
     const text = toJson(input ?? null, `input of ${name}`);
     const place = `ask ${target} ${name}\n${this.#core.hasher.sha256(canonicalJson(JSON.parse(text)))}`;
@@ -77,7 +84,15 @@ export class Replies {
     this.#waiters.delete(reply.id);
   }
 
-  async #leave(attempt: Attempt, target: string, name: string, text: string, id: string, waiters: readonly string[], timeoutMs: number): Promise<ReplyRow> {
+  async #leave(
+    attempt: Attempt,
+    target: string,
+    name: string,
+    text: string,
+    id: string,
+    waiters: readonly string[],
+    timeoutMs: number,
+  ): Promise<ReplyRow> {
     attempt.calls++;
     attempt.patientUntil = Math.max(attempt.patientUntil, this.#core.clock.monotonic() + timeoutMs + 1_000);
     try {
@@ -87,17 +102,35 @@ export class Replies {
     }
   }
 
-  async #ask(attempt: Attempt, target: string, name: string, text: string, id: string, waiters: readonly string[], timeoutMs: number): Promise<ReplyRow> {
+  async #ask(
+    attempt: Attempt,
+    target: string,
+    name: string,
+    text: string,
+    id: string,
+    waiters: readonly string[],
+    timeoutMs: number,
+  ): Promise<ReplyRow> {
     const { mail, entry } = attempt;
     const ack = await this.#intake.accept({
-      target, kind: "command", name, text, id, key: `ask ${id}`, source: shortAddress(entry.address), from: entry.address, waiters,
+      target,
+      kind: "command",
+      name,
+      text,
+      id,
+      key: `ask ${id}`,
+      source: shortAddress(entry.address),
+      from: entry.address,
+      waiters,
       correlation: mail.envelope.correlation,
       priority: mail.envelope.priority,
       chain: { id: mail.envelope.chain, depth: mail.envelope.depth + 1, causation: mail.envelope.id },
     });
     const reply = await this.#await(ack, timeoutMs);
     if (reply === undefined) {
-      throw new AosError("ASK_TIMEOUT", `${target} did not answer ${name} within ${timeoutMs} ms`, { details: { target, command: name, id } });
+      throw new AosError("ASK_TIMEOUT", `${target} did not answer ${name} within ${timeoutMs} ms`, {
+        details: { target, command: name, id },
+      });
     }
     return reply;
   }

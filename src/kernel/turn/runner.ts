@@ -122,8 +122,13 @@ export class Runner {
         return handlerOf(type.commands.get(envelope.name), attempt)(context, mail.value?.of);
       case "schedule": {
         const handler = type.schedules.get(envelope.name);
-        if (handler === undefined) throw new AosError("SCHEMA_MISMATCH", `type ${type.name} has no schedule ${envelope.name} any more`, { retryable: false });
-        const tick: Tick = { schedule: envelope.name, scheduledAt: envelope.tick?.scheduledAt ?? envelope.at, missed: envelope.tick?.missed ?? 0 };
+        if (handler === undefined)
+          throw new AosError("SCHEMA_MISMATCH", `type ${type.name} has no schedule ${envelope.name} any more`, { retryable: false });
+        const tick: Tick = {
+          schedule: envelope.name,
+          scheduledAt: envelope.tick?.scheduledAt ?? envelope.at,
+          missed: envelope.tick?.missed ?? 0,
+        };
         return call(handler)(context, tick);
       }
       case "wake":

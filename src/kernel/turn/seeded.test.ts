@@ -34,9 +34,7 @@ test("values spread evenly", () => {
 test("a hash becomes a UUID of version 8", () => {
   fc.assert(
     fc.property(fc.string(), (text) =>
-      /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(
-        uuidOfHash(hash(text)),
-      ),
+      /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(uuidOfHash(hash(text))),
     ),
   );
 });

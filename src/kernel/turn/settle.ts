@@ -58,7 +58,8 @@ export class Settler {
     try {
       if (attempt.checks.length > 0) return this.#afterChecks(attempt, draft, output);
       const state = this.#checkState(attempt, draft);
-      if (state instanceof Promise) return this.#guarded(attempt, async () => this.#done(attempt, await state, await this.#reply(attempt, output)));
+      if (state instanceof Promise)
+        return this.#guarded(attempt, async () => this.#done(attempt, await state, await this.#reply(attempt, output)));
       const reply = this.#reply(attempt, output);
       if (reply instanceof Promise) return this.#guarded(attempt, async () => this.#done(attempt, state, await reply));
       return this.#done(attempt, state, reply);
@@ -110,12 +111,23 @@ export class Settler {
   }
 
   /** Consumes mail without a turn: expired, gated out, or no longer valid. */
-  consume(entry: AgentEntry, mail: Mail, how: { readonly outcome: Outcome; readonly note: string; readonly error?: AosError | undefined; readonly revision: string; readonly reason?: string | undefined }): void {
+  consume(
+    entry: AgentEntry,
+    mail: Mail,
+    how: {
+      readonly outcome: Outcome;
+      readonly note: string;
+      readonly error?: AosError | undefined;
+      readonly revision: string;
+      readonly reason?: string | undefined;
+    },
+  ): void {
     const now = this.#parts.core.clock.now();
     const body = this.#body(mail, { outcome: how.outcome, note: how.note, error: how.error, revision: how.revision });
     const commit: Mutable<Commit> = {};
     if (how.outcome !== "dead" && mail.stored) commit.effectsOut = [mail.envelope.id];
-    if (how.outcome === "dead") commit.deadIn = [deadRow(entry.no, mail, how.reason ?? how.error?.code ?? "DEAD", how.error, now, mail.attempts)];
+    if (how.outcome === "dead")
+      commit.deadIn = [deadRow(entry.no, mail, how.reason ?? how.error?.code ?? "DEAD", how.error, now, mail.attempts)];
     const reply = replyOf(mail, how.error, now);
     if (reply !== undefined) commit.replies = [reply];
     this.#write(entry, mail, [], { rows: [{ at: now, body }], commit, onDurable: (rows) => this.#noteEnd(mail, body, reply, rows[0]) });
@@ -131,17 +143,26 @@ export class Settler {
     const text = JSON.stringify(condition);
     const body = this.#body(mail, { outcome: "parked", note: text, revision: attempt.type.revision, attempt });
     const parked: Mail = { ...mail, parked: text, marked: 0 };
-    const commit: Mutable<Commit> = { mailSet: [{ seq: mail.seq, dueAt: condition.until ?? null, parked: text, attempts: mail.attempts, marked: 0 }], ledger: ledgerOf(attempt) };
-    this.#write(entry, mail, attempt.others, {
-      rows: [{ at: now, body }],
-      commit,
-      onDurable: (rows) => {
-        parked.stored = true;
-        if (!entry.isStale) entry.mailbox.park(parked, text);
-        if (condition.until !== undefined) this.#parts.delayed(condition.until);
-        this.#parts.ended(mail, body, undefined, rows.at(-1));
+    const commit: Mutable<Commit> = {
+      mailSet: [{ seq: mail.seq, dueAt: condition.until ?? null, parked: text, attempts: mail.attempts, marked: 0 }],
+      ledger: ledgerOf(attempt),
+    };
+    this.#write(
+      entry,
+      mail,
+      attempt.others,
+      {
+        rows: [{ at: now, body }],
+        commit,
+        onDurable: (rows) => {
+          parked.stored = true;
+          if (!entry.isStale) entry.mailbox.park(parked, text);
+          if (condition.until !== undefined) this.#parts.delayed(condition.until);
+          this.#parts.ended(mail, body, undefined, rows.at(-1));
+        },
       },
-    }, true);
+      true,
+    );
     for (const other of attempt.others) entry.mailbox.add(other);
     this.#parts.next(entry);
   }
@@ -180,17 +201,23 @@ export class Settler {
     const body = this.#body(mail, { outcome: "retry", error, revision: attempt.type.revision, attempt, attempts });
     entry.mailbox.hold(laneOf(mail.envelope));
     const again: Mail = { ...mail, attempts, marked: 0, value: undefined };
-    this.#write(entry, again, [], {
-      ...verdict,
-      rows: [{ at: attempt.now, body }, ...(verdict?.rows ?? [])],
-      own: 0,
-      commit: { mailSet: [{ seq: mail.seq, dueAt, parked: null, attempts, marked: 0 }], ledger: ledgerOf(attempt) },
-      onDurable: (rows) => {
-        this.#parts.delayed(dueAt);
-        this.#parts.ended(again, body, undefined, rows[0]);
-        verdict?.onDurable?.(rows);
+    this.#write(
+      entry,
+      again,
+      [],
+      {
+        ...verdict,
+        rows: [{ at: attempt.now, body }, ...(verdict?.rows ?? [])],
+        own: 0,
+        commit: { mailSet: [{ seq: mail.seq, dueAt, parked: null, attempts, marked: 0 }], ledger: ledgerOf(attempt) },
+        onDurable: (rows) => {
+          this.#parts.delayed(dueAt);
+          this.#parts.ended(again, body, undefined, rows[0]);
+          verdict?.onDurable?.(rows);
+        },
       },
-    }, true);
+      true,
+    );
     for (const other of attempt.others) entry.mailbox.add(other);
     this.#parts.next(entry);
   }
@@ -209,7 +236,15 @@ export class Settler {
     entry.attempt = undefined;
     const state = checked === entry.state ? undefined : checked;
     const version = type.contract.state.version;
-    const body = this.#body(mail, { outcome: "done", revision: type.revision, attempt, attempts: mail.attempts + 1, changed: state !== undefined, sent: outgoing.mailIn.length, others: attempt.others });
+    const body = this.#body(mail, {
+      outcome: "done",
+      revision: type.revision,
+      attempt,
+      attempts: mail.attempts + 1,
+      changed: state !== undefined,
+      sent: outgoing.mailIn.length,
+      others: attempt.others,
+    });
     const commit = this.#commitOf(attempt, outgoing, reply);
     const delta = state === undefined ? undefined : encodeDelta(entry.state, state);
     const unit: UnitParts = {
@@ -268,7 +303,12 @@ export class Settler {
     } else if (isKept) {
       // Kept mail enters the store as it stands now.
       const change = parts.commit.mailSet?.[0];
-      const row: MailRow = { ...arriving.row(), attempts: change?.attempts ?? 0, dueAt: change?.dueAt ?? undefined, parked: change?.parked ?? undefined };
+      const row: MailRow = {
+        ...arriving.row(),
+        attempts: change?.attempts ?? 0,
+        dueAt: change?.dueAt ?? undefined,
+        parked: change?.parked ?? undefined,
+      };
       arriving.fused = new AgentUnit(core, entry, { ...parts, commit: { ...parts.commit, mailSet: undefined, mailIn: [row] } });
     } else {
       const commit = others.length === 0 ? parts.commit : { ...parts.commit, mailOut: others.map(({ seq }) => seq) };
@@ -288,7 +328,9 @@ export class Settler {
     const serialise = (value: unknown): string => {
       const text = toJson(value, `state of ${attempt.entry.address}`);
       if (text.length > core.limits.stateBytes / 3 && utf8Length(text) > core.limits.stateBytes) {
-        throw new AosError("STATE_TOO_LARGE", `the state of ${attempt.entry.address} is larger than ${core.limits.stateBytes} bytes`, { retryable: false });
+        throw new AosError("STATE_TOO_LARGE", `the state of ${attempt.entry.address} is larger than ${core.limits.stateBytes} bytes`, {
+          retryable: false,
+        });
       }
       return text;
     };
@@ -337,7 +379,10 @@ export class Settler {
       error: how.error === undefined ? undefined : noteError(how.error),
       coalesced: others.length > 0 ? others.map(({ envelope }) => envelope.id) : undefined,
       note: how.note,
-      dedupe: keyed.length === 0 ? undefined : keyed.map((each) => [each.envelope.dedupe ?? "", digestOf(each), each.seq, each.envelope.id] as const),
+      dedupe:
+        keyed.length === 0
+          ? undefined
+          : keyed.map((each) => [each.envelope.dedupe ?? "", digestOf(each), each.seq, each.envelope.id] as const),
     };
     if (attempt?.entry.wake !== undefined && !isWasted(body)) attempt.entry.wake = "useful";
     return body;

@@ -1,11 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import {
-  AosError,
-  type Clock,
-  type Hasher,
-  type Ledger,
-  type LedgerEntry,
-} from "../../kernel/index.ts";
+import { AosError, type Clock, type Hasher, type Ledger, type LedgerEntry } from "../../kernel/index.ts";
 import { type Principal, type Scope, SCOPES } from "./principal.ts";
 import { newSecret, type RandomBytes } from "./token.ts";
 
@@ -66,8 +60,7 @@ export class ApiKeys {
     if (wanted.scopes.length === 0 || !wanted.scopes.every((scope) => SCOPES.includes(scope))) {
       throw new AosError("USAGE", `a key needs one or more of the scopes ${SCOPES.join(", ")}`);
     }
-    if ((wanted.note ?? "").length > NOTE_MAX)
-      throw new AosError("USAGE", `a key's note has at most ${NOTE_MAX} characters`);
+    if ((wanted.note ?? "").length > NOTE_MAX) throw new AosError("USAGE", `a key's note has at most ${NOTE_MAX} characters`);
     const id = Buffer.from(random(8)).toString("hex");
     const key = `aos_${id}_${newSecret(random)}`;
     const info: ApiKeyInfo = {
@@ -116,18 +109,13 @@ export class ApiKeys {
   }
 
   /** Whoever holds a key, and until when; undefined where the key is none, revoked or expired. */
-  async find(
-    key: string,
-  ): Promise<
-    { readonly principal: Principal; readonly expiresAt?: number | undefined } | undefined
-  > {
+  async find(key: string): Promise<{ readonly principal: Principal; readonly expiresAt?: number | undefined } | undefined> {
     const { ledger, clock, hasher } = this.#options;
     const id = KEY.exec(key)?.[1];
     const entry = id === undefined ? undefined : await ledger.get(CLASS, id);
     if (entry === undefined) return undefined;
     const stored = read(entry);
-    if (!timingSafeEqual(Buffer.from(stored.hash), Buffer.from(hasher.sha256(key))))
-      return undefined;
+    if (!timingSafeEqual(Buffer.from(stored.hash), Buffer.from(hasher.sha256(key)))) return undefined;
     if (stored.expiresAt !== undefined && stored.expiresAt <= clock.now()) return undefined;
     const { tenant, scopes, isFleet, expiresAt } = stored;
     return { principal: { id: stored.id, tenant, scopes, isFleet }, expiresAt };

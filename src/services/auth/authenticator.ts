@@ -63,8 +63,7 @@ export class CachedAuthenticator {
 
   async #find(header: string): Promise<Principal> {
     const secret = header.length > HEADER_MAX ? undefined : BEARER.exec(header)?.[1];
-    if (secret === undefined)
-      throw refused("the Authorization header is not of the form: Bearer <key>");
+    if (secret === undefined) throw refused("the Authorization header is not of the form: Bearer <key>");
     const hash = Buffer.from(this.#hasher.sha256(secret));
     const given = this.#given.find((each) => timingSafeEqual(each.hash, hash));
     if (given !== undefined)

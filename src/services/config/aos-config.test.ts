@@ -3,10 +3,8 @@ import { test } from "node:test";
 import { isAosError } from "../../kernel/index.ts";
 import { AOS_KEYS, AOSConfig, loadAosConfig } from "./index.ts";
 
-const STORAGE =
-  "DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net";
-const BUS =
-  "Endpoint=sb://acme.servicebus.windows.net/;SharedAccessKeyName=root;SharedAccessKey=c2VjcmV0";
+const STORAGE = "DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net";
+const BUS = "Endpoint=sb://acme.servicebus.windows.net/;SharedAccessKeyName=root;SharedAccessKey=c2VjcmV0";
 
 test("the defaults are valid and each key explains itself", () => {
   const rows = loadAosConfig().explain();
@@ -62,20 +60,14 @@ test("the seed's options are the runtime layer", () => {
 
 test("an option that is misspelt, mistyped or given twice is refused where it is written", () => {
   const invalid = (run: () => unknown, message: RegExp): void =>
-    assert.throws(
-      run,
-      (error) => isAosError(error, "CONFIG_INVALID") && message.test(error.message),
-    );
+    assert.throws(run, (error) => isAosError(error, "CONFIG_INVALID") && message.test(error.message));
   // @ts-expect-error misspelt
   const misspelt = (): AOSConfig => new AOSConfig({ storageConectionString: STORAGE });
   // @ts-expect-error not a number
   const mistyped = (): AOSConfig => new AOSConfig({ port: "8080" });
   invalid(misspelt, /did you mean storageConnectionString\?/);
   invalid(mistyped, /http\.port \(runtime\) is not a whole number/);
-  invalid(
-    () => new AOSConfig({ port: 1, http: { port: 2 } }),
-    /http\.port \(runtime\) is given twice/,
-  );
+  invalid(() => new AOSConfig({ port: 1, http: { port: 2 } }), /http\.port \(runtime\) is given twice/);
 });
 
 test("a configuration that is logged names its keys and no values", () => {

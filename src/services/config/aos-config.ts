@@ -18,26 +18,18 @@ type Nest<Name extends string, Value> = Name extends `${infer Head}.${infer Rest
   ? { readonly [Key in Head]?: Nest<Rest, Value> | undefined }
   : { readonly [Key in Name]?: Value | undefined };
 
-type Together<Union> = (Union extends unknown ? (each: Union) => void : never) extends (
-  all: infer All,
-) => void
-  ? All
-  : never;
+type Together<Union> = (Union extends unknown ? (each: Union) => void : never) extends (all: infer All) => void ? All : never;
 
 type ShortOptions = {
   readonly [Name in keyof typeof SHORT]?: InputOf<AosTable[(typeof SHORT)[Name]]> | undefined;
 };
 
-type NestedOptions = Together<
-  { [Key in keyof AosTable]: Nest<Key, InputOf<AosTable[Key]>> }[keyof AosTable]
->;
+type NestedOptions = Together<{ [Key in keyof AosTable]: Nest<Key, InputOf<AosTable[Key]>> }[keyof AosTable]>;
 
 type DottedOptions = { readonly [Key in keyof AosTable]?: InputOf<AosTable[Key]> | undefined };
 
 /** Options as a caller writes them: short names (`port`), nested (`http: { port }`) or dotted (`"http.port"`); `undefined` is absent. */
-export type AosConfigOptions = ShortOptions &
-  NestedOptions &
-  Omit<DottedOptions, keyof NestedOptions>;
+export type AosConfigOptions = ShortOptions & NestedOptions & Omit<DottedOptions, keyof NestedOptions>;
 
 /**
  * The caller's configuration, which overrides defaults, file and environment. Connection strings are held for the adapters that use them; where such
@@ -56,9 +48,7 @@ export class AOSConfig {
       readValues(AOS_KEYS, "runtime", Object.fromEntries(dotted)),
     ];
     const entries = layers.flatMap((layer) => layer.entries);
-    const twice = entries.filter(
-      ({ key }, at) => entries.findIndex((each) => each.key === key) < at,
-    );
+    const twice = entries.filter(({ key }, at) => entries.findIndex((each) => each.key === key) < at);
     assertValid([
       ...layers.flatMap((layer) => layer.faults),
       ...twice.map(({ key }) => ({ key, source: "runtime" as const, problem: "is given twice" })),

@@ -16,10 +16,7 @@ export function parseBytes(input: string | number): number {
   const size = UNITS.find(([name]) => name === unit)?.[1] ?? NaN;
   const value = typeof input === "number" ? input : Number(digits) * size;
   if (!Number.isSafeInteger(value) || value < 0) {
-    throw new AosError(
-      "CONFIG_INVALID",
-      `${JSON.stringify(input)} is not a size; write a whole number with B, KiB, MiB or GiB`,
-    );
+    throw new AosError("CONFIG_INVALID", `${JSON.stringify(input)} is not a size; write a whole number with B, KiB, MiB or GiB`);
   }
   return value;
 }

@@ -67,9 +67,7 @@ test("each layer overrides the one below it, and every value remembers its sourc
   assert.equal(config.get("turn.deadlineMs"), 6_000);
   assert.equal(config.get("mailbox.isOpen"), false);
   assert.equal(config.get("dir"), ".data");
-  const sources = (["mailbox.limit", "turn.deadlineMs", "mailbox.isOpen", "dir"] as const).map(
-    (key) => config.source(key),
-  );
+  const sources = (["mailbox.limit", "turn.deadlineMs", "mailbox.isOpen", "dir"] as const).map((key) => config.source(key));
   assert.deepEqual(sources, ["runtime", "environment", "file", "default"]);
 });
 
@@ -136,10 +134,7 @@ test("a file that is not an object, a key given twice and a null are faults", ()
   for (const values of [null, [], "text", 5, undefined]) {
     assert.equal(faultsOf(file(values)).length, 1);
   }
-  assert.equal(
-    faultsOf(file({ mailbox: { limit: 5 }, "mailbox.limit": 6 }))[0]?.problem,
-    "is given twice",
-  );
+  assert.equal(faultsOf(file({ mailbox: { limit: 5 }, "mailbox.limit": 6 }))[0]?.problem, "is given twice");
   assert.equal(faultsOf(file({ mailbox: { limit: null } })).length, 1);
   assert.equal(faultsOf(file({ mailbox: null })).length, 1);
 });
@@ -177,12 +172,7 @@ test("a secret comes from a variable, a private file or the caller, and is never
 
 test("a secret that cannot be had is a fault that names its reference and never its text", () => {
   const readers: SecretReaders = {
-    file: (path) =>
-      path === "/open"
-        ? { text: "s3cr3t", mode: 0o644 }
-        : path === "/empty"
-          ? { text: "\n" }
-          : undefined,
+    file: (path) => (path === "/open" ? { text: "s3cr3t", mode: 0o644 } : path === "/empty" ? { text: "\n" } : undefined),
   };
   const cases: readonly [ConfigLayers, RegExp][] = [
     [file({ auth: { key: "s3cr3t" } }), /a file holds a reference/],
@@ -249,18 +239,7 @@ test("a size that is written is read back, and a size without a unit of its own 
       assert.equal(parseBytes(formatBytes(size)), size);
     }),
   );
-  for (const wrong of [
-    "5",
-    "5KB",
-    "5 KiB",
-    "-1B",
-    "1.5MiB",
-    "",
-    -1,
-    0.5,
-    NaN,
-    "9999999999999999GiB",
-  ]) {
+  for (const wrong of ["5", "5KB", "5 KiB", "-1B", "1.5MiB", "", -1, 0.5, NaN, "9999999999999999GiB"]) {
     assert.throws(() => parseBytes(wrong), { code: "CONFIG_INVALID" });
   }
 });

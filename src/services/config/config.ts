@@ -1,13 +1,6 @@
 import { AosError } from "../../kernel/index.ts";
 import type { ConfigType, ValueOf } from "./key.ts";
-import {
-  type ConfigFault,
-  type ConfigSource,
-  type Layer,
-  type LayerEntry,
-  readEnvironment,
-  readValues,
-} from "./layers.ts";
+import { type ConfigFault, type ConfigSource, type Layer, type LayerEntry, readEnvironment, readValues } from "./layers.ts";
 import type { AnySchema, ConfigSchema, ConfigTable } from "./schema.ts";
 import { resolveSecret, type SecretReaders } from "./secret.ts";
 
@@ -65,8 +58,7 @@ export function loadConfig<Table extends ConfigTable>(
     const entry = winners.get(key);
     if (row.type !== "secret" || entry === undefined) continue;
     const resolved = resolveSecret(String(entry.value), readers);
-    const problem =
-      "problem" in resolved ? resolved.problem : row.checkSecret?.(resolved.secret.reveal());
+    const problem = "problem" in resolved ? resolved.problem : row.checkSecret?.(resolved.secret.reveal());
     if (problem !== undefined) faults.push({ ...placeOf(entry), problem });
     else if ("secret" in resolved) winners.set(key, { ...entry, value: resolved.secret });
   }
@@ -88,10 +80,7 @@ export function assertValid(faults: readonly ConfigFault[]): void {
   throw new AosError("CONFIG_INVALID", lines.join("\n"), { details: { faults } });
 }
 
-function configOf<Table extends ConfigTable>(
-  schema: ConfigSchema<Table>,
-  winners: ReadonlyMap<string, LayerEntry>,
-): Config<Table> {
+function configOf<Table extends ConfigTable>(schema: ConfigSchema<Table>, winners: ReadonlyMap<string, LayerEntry>): Config<Table> {
   const valueOf = (key: string): unknown => {
     const row = schema.keys.get(key);
     if (row === undefined) {
@@ -109,11 +98,7 @@ function configOf<Table extends ConfigTable>(
   };
 }
 
-function explain(
-  schema: AnySchema,
-  winners: ReadonlyMap<string, LayerEntry>,
-  valueOf: (key: string) => unknown,
-): readonly ConfigRow[] {
+function explain(schema: AnySchema, winners: ReadonlyMap<string, LayerEntry>, valueOf: (key: string) => unknown): readonly ConfigRow[] {
   const variables = new Map([...schema.variables].map(([variable, key]) => [key, variable]));
   return [...schema.keys].map(([key, row]) => {
     const value = valueOf(key);

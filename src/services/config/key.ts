@@ -3,15 +3,7 @@ import { formatBytes, parseBytes } from "./bytes.ts";
 import { redactConnection, type Secret } from "./secret.ts";
 
 /** How the value of a key is read and shown. */
-export type ConfigType =
-  | "text"
-  | "choice"
-  | "flag"
-  | "number"
-  | "duration"
-  | "bytes"
-  | "list"
-  | "secret";
+export type ConfigType = "text" | "choice" | "flag" | "number" | "duration" | "bytes" | "list" | "secret";
 
 /** One row of a configuration table. `Value` is what `get` returns, `Input` what a file or the caller may write. */
 export interface ConfigKey<Value, Input> {
@@ -77,9 +69,7 @@ export function text<Default extends string | undefined>(
 }
 
 /** A key of one word among several. */
-export function choice<const Word extends string>(
-  row: Row<Word> & { readonly choices: readonly Word[] },
-): ConfigKey<Word, Word> {
+export function choice<const Word extends string>(row: Row<Word> & { readonly choices: readonly Word[] }): ConfigKey<Word, Word> {
   return {
     ...rowOf(row),
     type: "choice",
@@ -156,10 +146,8 @@ export function list(
     ...rowOf(row),
     type: "list",
     read(raw, asText) {
-      const parts: unknown =
-        asText && typeof raw === "string" ? raw.split(",").map((part) => part.trim()) : raw;
-      if (!Array.isArray(parts) || parts.length > LIST_MAX)
-        throw new Fault(`is not a list of ${row.wanted}`);
+      const parts: unknown = asText && typeof raw === "string" ? raw.split(",").map((part) => part.trim()) : raw;
+      if (!Array.isArray(parts) || parts.length > LIST_MAX) throw new Fault(`is not a list of ${row.wanted}`);
       const words = parts.map((part: unknown) => {
         if (typeof part !== "string" || !row.pattern.test(part)) {
           throw new Fault(`is not a list of ${row.wanted}`);
@@ -201,11 +189,7 @@ function integerFrom(raw: unknown): number | undefined {
   return typeof raw === "string" && /^-?\d{1,16}$/.test(raw) ? Number(raw) : undefined;
 }
 
-function unitAware(
-  raw: unknown,
-  asText: boolean,
-  parse: (input: string | number) => number,
-): number {
+function unitAware(raw: unknown, asText: boolean, parse: (input: string | number) => number): number {
   const input = asText ? (integerFrom(raw) ?? raw) : raw;
   if (typeof input !== "string" && typeof input !== "number") {
     throw new Fault("is neither a number nor a text with a unit");

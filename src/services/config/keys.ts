@@ -24,8 +24,7 @@ export const AOS_KEYS = defineConfig(
       connection: true,
       pattern: /^(?:sqlite|memory|postgres(?:ql)?:\/\/.+)$/,
       wanted: "sqlite, memory or a postgres:// URL",
-      description:
-        "where everything is kept: sqlite in the data folder, memory, or a postgres:// URL",
+      description: "where everything is kept: sqlite in the data folder, memory, or a postgres:// URL",
     }),
     "node.name": text({
       default: "local",
@@ -42,8 +41,7 @@ export const AOS_KEYS = defineConfig(
     clock: choice({
       default: "real",
       choices: ["real", "inject"],
-      description:
-        "inject: time stands still until POST /api/test/clock advances it; for tests only",
+      description: "inject: time stands still until POST /api/test/clock advances it; for tests only",
     }),
 
     "http.host": text({ default: "127.0.0.1", description: "the address to listen on" }),
@@ -67,18 +65,15 @@ export const AOS_KEYS = defineConfig(
     }),
     "auth.apiKey": secret({
       env: "AOS_API_KEY",
-      check: (key) =>
-        /^[\x21-\x7e]{1,512}$/.test(key) ? undefined : "is not 1–512 visible ASCII characters",
+      check: (key) => (/^[\x21-\x7e]{1,512}$/.test(key) ? undefined : "is not 1–512 visible ASCII characters"),
       description: "the API key that is accepted, instead of one made at the first start",
     }),
     "github.webhookSecret": secret({
-      description:
-        "the secret that GitHub signs its webhooks with; unset: signatures are not checked",
+      description: "the secret that GitHub signs its webhooks with; unset: signatures are not checked",
     }),
     "models.default": text({
       default: undefined,
-      description:
-        "the model that agents think with, as provider:model; unset: thinking is MODEL_NOT_CONFIGURED",
+      description: "the model that agents think with, as provider:model; unset: thinking is MODEL_NOT_CONFIGURED",
     }),
 
     "log.format": choice({
@@ -279,10 +274,7 @@ export const AOS_KEYS = defineConfig(
     }),
     "azure.servicebusConnectionString": secret({
       env: "AZURE_SERVICEBUS_CONNECTION_STRING",
-      check: (value) =>
-        /(?:^|;)Endpoint=sb:\/\//i.test(value)
-          ? undefined
-          : "is not a connection string of Azure Service Bus",
+      check: (value) => (/(?:^|;)Endpoint=sb:\/\//i.test(value) ? undefined : "is not a connection string of Azure Service Bus"),
       description: "the Azure Service Bus namespace of the Azure adapter",
     }),
   },

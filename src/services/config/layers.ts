@@ -76,10 +76,7 @@ export function readValues(
 }
 
 /** Reads environment variables: those of the table, and any other with the prefix as a fault; an empty one is absent. */
-export function readEnvironment(
-  schema: AnySchema,
-  variables: Readonly<Record<string, string | undefined>>,
-): Layer {
+export function readEnvironment(schema: AnySchema, variables: Readonly<Record<string, string | undefined>>): Layer {
   const entries: LayerEntry[] = [];
   const faults: ConfigFault[] = [];
   for (const [variable, raw] of Object.entries(variables)) {
@@ -102,9 +99,7 @@ export function readEnvironment(
 }
 
 function isForeign(schema: AnySchema, variable: string): boolean {
-  return schema.foreign.some((name) =>
-    name.endsWith("*") ? variable.startsWith(name.slice(0, -1)) : variable === name,
-  );
+  return schema.foreign.some((name) => (name.endsWith("*") ? variable.startsWith(name.slice(0, -1)) : variable === name));
 }
 
 function isObject(value: unknown): value is object {

@@ -38,10 +38,7 @@ export function isReference(raw: string): boolean {
 }
 
 /** Follows a reference, or takes a text that is none for the secret itself; `problem` says in words why there is no secret. */
-export function resolveSecret(
-  raw: string,
-  readers: SecretReaders,
-): { readonly secret: Secret } | { readonly problem: string } {
+export function resolveSecret(raw: string, readers: SecretReaders): { readonly secret: Secret } | { readonly problem: string } {
   if (raw.startsWith("env:")) {
     const name = raw.slice("env:".length);
     const found = readers.variable?.(name);
@@ -58,16 +55,10 @@ export function resolveSecret(
 export function redactConnection(connection: string): string {
   return connection
     .replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#]*?)(?::[^/?#]*)?@/i, "$1:[secret]@")
-    .replace(
-      /\b(AccountKey|SharedAccessKey|SharedAccessSignature|password|pwd|sig)=[^;&]*/gi,
-      "$1=[secret]",
-    );
+    .replace(/\b(AccountKey|SharedAccessKey|SharedAccessSignature|password|pwd|sig)=[^;&]*/gi, "$1=[secret]");
 }
 
-function fromFile(
-  path: string,
-  readers: SecretReaders,
-): { readonly secret: Secret } | { readonly problem: string } {
+function fromFile(path: string, readers: SecretReaders): { readonly secret: Secret } | { readonly problem: string } {
   if (!/^(?:\/|[A-Za-z]:[\\/])/.test(path)) {
     return { problem: "refers to a file by a relative path; write file: and an absolute path" };
   }

@@ -64,11 +64,9 @@ export class EnvironmentService {
   require(variable: string): string {
     const value = this.#variables.get(variable);
     if (value === undefined) {
-      throw new AosError(
-        "CONFIG_INVALID",
-        `the environment variable ${variable} is not set; set it and start again`,
-        { details: { variable, environment: this.name } },
-      );
+      throw new AosError("CONFIG_INVALID", `the environment variable ${variable} is not set; set it and start again`, {
+        details: { variable, environment: this.name },
+      });
     }
     return value;
   }

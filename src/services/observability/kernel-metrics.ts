@@ -6,12 +6,7 @@ type Series = readonly (readonly [value: string, count: number])[];
 
 /** A figure of the kernel: one number, or one per value of a label. */
 type Figure = readonly [name: string, help: string, read: (now: KernelStats) => number];
-type Labelled = readonly [
-  name: string,
-  help: string,
-  label: string,
-  read: (now: KernelStats) => Series,
-];
+type Labelled = readonly [name: string, help: string, label: string, read: (now: KernelStats) => Series];
 
 const TOTALS: readonly Figure[] = [
   ["accepted", "Mail that arrived from outside", (now) => now.accepted],
@@ -39,29 +34,17 @@ const GAUGES: readonly Figure[] = [
 /** Shows the kernel's figures among the metrics; they are read when somebody asks. */
 export function collectKernel(metrics: Metrics, stats: () => KernelStats): void {
   const { registry } = metrics;
-  for (const [name, help, read] of TOTALS)
-    total(registry, name, help, [], () => [["", read(stats())]]);
+  for (const [name, help, read] of TOTALS) total(registry, name, help, [], () => [["", read(stats())]]);
   for (const [name, help, label, read] of LABELLED_TOTALS) {
     total(registry, name, help, [label], () => read(stats()));
   }
-  for (const [name, help, read] of GAUGES)
-    gauge(registry, name, help, [], () => [["", read(stats())]]);
-  gauge(
-    registry,
-    "breaker_open",
-    "Breakers that are not closed: 1 open, 0.5 half open",
-    ["name"],
-    () => stats().breakers.map(({ name, state }) => [name, state === "open" ? 1 : 0.5] as const),
+  for (const [name, help, read] of GAUGES) gauge(registry, name, help, [], () => [["", read(stats())]]);
+  gauge(registry, "breaker_open", "Breakers that are not closed: 1 open, 0.5 half open", ["name"], () =>
+    stats().breakers.map(({ name, state }) => [name, state === "open" ? 1 : 0.5] as const),
   );
 }
 
-function total(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: string[],
-  read: () => Series,
-): void {
+function total(registry: Registry, name: string, help: string, labelNames: string[], read: () => Series): void {
   const metric = new Counter({
     name: `aos_${name}_total`,
     help,
@@ -74,13 +57,7 @@ function total(
   });
 }
 
-function gauge(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: string[],
-  read: () => Series,
-): void {
+function gauge(registry: Registry, name: string, help: string, labelNames: string[], read: () => Series): void {
   const metric = new Gauge({
     name: `aos_${name}`,
     help,

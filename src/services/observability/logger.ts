@@ -15,17 +15,7 @@ export interface LoggerOptions {
 
 const HIDDEN = "[redacted]";
 /** Members whose values are never written, at the top and one and two levels down. */
-const SECRETS = [
-  "authorization",
-  "cookie",
-  "apiKey",
-  "api_key",
-  "key",
-  "token",
-  "secret",
-  "password",
-  "connectionString",
-];
+const SECRETS = ["authorization", "cookie", "apiKey", "api_key", "key", "token", "secret", "password", "connectionString"];
 const paths = SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 const KEY_TEXT = /\b(?:aos|aosop)_[A-Za-z0-9]+_[A-Za-z0-9_-]{20,}|\bBearer\s+[\x21-\x7e]+/g;
 
@@ -43,12 +33,7 @@ export function createLogger(options: LoggerOptions): Log {
       serializers: { error: describeError },
     },
     {
-      write: (line) =>
-        write(
-          format === "json"
-            ? line.replace(KEY_TEXT, HIDDEN)
-            : prettyLine(line.replace(KEY_TEXT, HIDDEN)),
-        ),
+      write: (line) => write(format === "json" ? line.replace(KEY_TEXT, HIDDEN) : prettyLine(line.replace(KEY_TEXT, HIDDEN))),
     },
   );
   return wrap(logger);

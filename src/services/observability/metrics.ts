@@ -52,8 +52,7 @@ export class Metrics {
 
   /** Records one observation; durations are in seconds unless the name says otherwise. @throws AosError USAGE. */
   histogram(name: string, value: number, labels: Labels = {}): void {
-    if (!Number.isFinite(value))
-      throw new AosError("USAGE", `histogram ${name} takes finite numbers, not ${value}`);
+    if (!Number.isFinite(value)) throw new AosError("USAGE", `histogram ${name} takes finite numbers, not ${value}`);
     const { metric, values } = this.#metric("histogram", name, labels);
     (metric as Histogram).observe(values, value);
   }
@@ -70,13 +69,9 @@ export class Metrics {
   ): { readonly metric: Counter | Gauge | Histogram; readonly values: Record<string, string> } {
     const names = Object.keys(labels).toSorted();
     const known = this.#known.get(name) ?? this.#create(kind, name, names);
-    if (known.kind !== kind)
-      throw new AosError("USAGE", `metric ${name} is a ${known.kind}, not a ${kind}`);
+    if (known.kind !== kind) throw new AosError("USAGE", `metric ${name} is a ${known.kind}, not a ${kind}`);
     if (known.names.join() !== names.join())
-      throw new AosError(
-        "USAGE",
-        `metric ${name} has the labels [${known.names.join(", ")}], not [${names.join(", ")}]`,
-      );
+      throw new AosError("USAGE", `metric ${name} has the labels [${known.names.join(", ")}], not [${names.join(", ")}]`);
     const series = names.map((label) => labels[label] ?? "").join("\n");
     if (known.series.size >= SERIES_MAX && !known.series.has(series))
       return {
@@ -97,29 +92,16 @@ export class Metrics {
     readonly metric: Counter | Gauge | Histogram;
     readonly series: Set<string>;
   } {
-    if (!NAME.test(name))
-      throw new AosError(
-        "USAGE",
-        `metric name "${name.slice(0, 80)}" is not 1–200 of A-Z a-z 0-9 _ . -`,
-      );
+    if (!NAME.test(name)) throw new AosError("USAGE", `metric name "${name.slice(0, 80)}" is not 1–200 of A-Z a-z 0-9 _ . -`);
     const wrong = labelNames.find((label) => !LABEL.test(label));
-    if (wrong !== undefined)
-      throw new AosError("USAGE", `label "${wrong.slice(0, 80)}" of metric ${name} is malformed`);
+    if (wrong !== undefined) throw new AosError("USAGE", `label "${wrong.slice(0, 80)}" of metric ${name} is malformed`);
     if (this.#known.size >= METRICS_MAX)
-      throw new AosError(
-        "LIMIT_EXCEEDED",
-        `there are ${METRICS_MAX} metrics; ${name} would be one more`,
-      );
+      throw new AosError("LIMIT_EXCEEDED", `there are ${METRICS_MAX} metrics; ${name} would be one more`);
     const shown = name.replaceAll(/[.-]/g, "_");
     if (this.registry.getSingleMetric(shown) !== undefined)
       throw new AosError("USAGE", `metric ${name} would be shown as ${shown}, which is taken`);
     const options = { name: shown, help: name, labelNames, registers: [this.registry] };
-    const metric =
-      kind === "counter"
-        ? new Counter(options)
-        : kind === "gauge"
-          ? new Gauge(options)
-          : new Histogram(options);
+    const metric = kind === "counter" ? new Counter(options) : kind === "gauge" ? new Gauge(options) : new Histogram(options);
     const made = { kind, names: labelNames, metric, series: new Set<string>() };
     this.#known.set(name, made);
     return made;

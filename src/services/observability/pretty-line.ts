@@ -11,22 +11,14 @@ const LEVELS: Readonly<Record<string, string>> = {
 export function prettyLine(line: string): string {
   const { time, level, message, error, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const clock = typeof time === "string" ? time.slice(11, 23) : "";
-  const more = Object.entries(fields).map(
-    ([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
-  );
-  const stack =
-    typeof error === "object" && error !== null
-      ? `\n${indent(describe(error as Record<string, unknown>))}`
-      : "";
+  const more = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  const stack = typeof error === "object" && error !== null ? `\n${indent(describe(error as Record<string, unknown>))}` : "";
   return `${clock} ${LEVELS[String(level)] ?? String(level)} ${typeof message === "string" ? message : ""}${more.join("")}${stack}\n`;
 }
 
 function describe(error: Readonly<Record<string, unknown>>): string {
   const { stack, cause, message } = error;
-  const below =
-    typeof cause === "object" && cause !== null
-      ? `\ncaused by ${describe(cause as Record<string, unknown>)}`
-      : "";
+  const below = typeof cause === "object" && cause !== null ? `\ncaused by ${describe(cause as Record<string, unknown>)}` : "";
   return `${[stack, message].find((each) => typeof each === "string") ?? "an error"}${below}`;
 }
 

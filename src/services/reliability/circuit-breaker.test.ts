@@ -180,13 +180,7 @@ test("a disposed breaker leaves no timer and refuses calls", async () => {
 });
 
 test("options that contradict themselves are refused", () => {
-  for (const bad of [
-    { failureThreshold: 0 },
-    { timeoutMs: 0 },
-    { timeout: -1 },
-    { timeout: 1, timeoutMs: 1_000 },
-    { name: "" },
-  ])
+  for (const bad of [{ failureThreshold: 0 }, { timeoutMs: 0 }, { timeout: -1 }, { timeout: 1, timeoutMs: 1_000 }, { name: "" }])
     assert.throws(() => setUp(bad.timeout === undefined ? bad : { timeoutMs: undefined, ...bad }), {
       code: "CONFIG_INVALID",
     });

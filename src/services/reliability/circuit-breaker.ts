@@ -213,18 +213,13 @@ export class CircuitBreaker {
     this.#isProbing = false;
     this.#state = to;
     this.#openUntil = openUntil;
-    if (openUntil !== undefined && !this.#disposed)
-      this.#cancelTimer = this.#clock.at(openUntil, () => this.#catchUp());
-    if (from !== to || to === "open")
-      this.#listeners.emit({ from, to, at: this.#clock.now(), openUntil });
+    if (openUntil !== undefined && !this.#disposed) this.#cancelTimer = this.#clock.at(openUntil, () => this.#catchUp());
+    if (from !== to || to === "open") this.#listeners.emit({ from, to, at: this.#clock.now(), openUntil });
   }
 
   #openError(): AosError {
     const retryAt = this.#openUntil;
-    const next =
-      retryAt === undefined
-        ? "it is isolated until it is reset"
-        : `try again at ${retryAt} (epoch ms)`;
+    const next = retryAt === undefined ? "it is isolated until it is reset" : `try again at ${retryAt} (epoch ms)`;
     return new AosError("BREAKER_OPEN", `${this.name} is open and the call was not made; ${next}`, {
       details: {
         name: this.name,
@@ -237,14 +232,8 @@ export class CircuitBreaker {
 
 function timeoutOf(options: CircuitBreakerOptions): number {
   if (options.timeout !== undefined && options.timeoutMs !== undefined)
-    throw new AosError(
-      "CONFIG_INVALID",
-      "circuit breaker: give timeout (seconds) or timeoutMs, not both",
-    );
-  if (options.timeout !== undefined)
-    return (
-      numberIn("circuit breaker: timeout (s)", options.timeout, 0.001, WAIT_MS_MAX / 1_000) * 1_000
-    );
+    throw new AosError("CONFIG_INVALID", "circuit breaker: give timeout (seconds) or timeoutMs, not both");
+  if (options.timeout !== undefined) return numberIn("circuit breaker: timeout (s)", options.timeout, 0.001, WAIT_MS_MAX / 1_000) * 1_000;
   return numberIn("circuit breaker: timeoutMs", options.timeoutMs ?? 60_000, 1, WAIT_MS_MAX);
 }
 
@@ -254,10 +243,7 @@ function failureTest(expected: ExpectedException | undefined): (error: unknown) 
   if (typeof expected === "function") return expected;
   const classes = expected;
   if (!Array.isArray(classes) || !classes.every(isErrorClass))
-    throw new AosError(
-      "CONFIG_INVALID",
-      "circuit breaker: expectedException must be error classes or a predicate",
-    );
+    throw new AosError("CONFIG_INVALID", "circuit breaker: expectedException must be error classes or a predicate");
   return (error) => classes.some((one) => error instanceof one);
 }
 

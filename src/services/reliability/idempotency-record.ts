@@ -49,12 +49,7 @@ export async function readRecord(ledger: Ledger, key: string): Promise<Versioned
  * Writes a key's record over the given version and returns the new one.
  * @throws AosError LEDGER_CONFLICT where somebody else wrote meanwhile.
  */
-export async function writeRecord(
-  ledger: Ledger,
-  key: string,
-  expectedVersion: number,
-  record: IdempotencyRecord,
-): Promise<number> {
+export async function writeRecord(ledger: Ledger, key: string, expectedVersion: number, record: IdempotencyRecord): Promise<number> {
   const bytes = new TextEncoder().encode(JSON.stringify(record));
   await ledger.apply([{ op: "put", class: IDEMPOTENCY_CLASS, key, bytes, expectedVersion }]);
   return expectedVersion + 1;

@@ -37,9 +37,7 @@ test("a hundred callers spread over processes cause one execution too", async ()
     return "paid";
   };
   const processes = Array.from({ length: 5 }, start);
-  const calls = Array.from({ length: 20 }, () =>
-    processes.map((guard) => guard.run("pay:1", pay)),
-  ).flat();
+  const calls = Array.from({ length: 20 }, () => processes.map((guard) => guard.run("pay:1", pay))).flat();
   // Longer than the lease: the one that executes keeps renewing it.
   await clock.advance(10_000);
   gate.resolve();

@@ -52,9 +52,7 @@ type Verdict =
   | { readonly kind: "wait"; readonly ms: number }
   | { readonly kind: "begin"; readonly version: number };
 
-type Outcome =
-  | { readonly ok: true; readonly result: string | undefined }
-  | { readonly ok: false; readonly error: unknown };
+type Outcome = { readonly ok: true; readonly result: string | undefined } | { readonly ok: false; readonly error: unknown };
 
 /**
  * Runs what a key names once and gives every caller the same outcome: those who call at the same time, those who come
@@ -67,10 +65,7 @@ export class Idempotency {
   readonly #clock: Clock;
   readonly #owner: string;
   readonly #leaseMs: number;
-  readonly #running = new Map<
-    string,
-    { readonly fingerprint: string | undefined; readonly outcome: Promise<Outcome> }
-  >();
+  readonly #running = new Map<string, { readonly fingerprint: string | undefined; readonly outcome: Promise<Outcome> }>();
 
   constructor(options: IdempotencyOptions) {
     this.#ledger = options.ledger;
@@ -132,8 +127,7 @@ export class Idempotency {
       const page = await this.#ledger.list(IDEMPOTENCY_CLASS, after, 1_000);
       for (const { key, bytes, version } of page) {
         if (deleted >= limit) return deleted;
-        if (isExpired(parseRecord(bytes), this.#clock.now()) && (await this.#delete(key, version)))
-          deleted++;
+        if (isExpired(parseRecord(bytes), this.#clock.now()) && (await this.#delete(key, version))) deleted++;
       }
       after = page.at(-1)?.key;
       if (after === undefined) return deleted;
@@ -172,13 +166,10 @@ export class Idempotency {
     const now = this.#clock.now();
     if (record === undefined || isExpired(record, now)) return { kind: "begin", version };
     if (record.fingerprint !== run.fingerprint) throw conflict(key);
-    if (record.state === "done")
-      return { kind: "outcome", outcome: { ok: true, result: record.result } };
-    if (record.state === "failed")
-      return { kind: "outcome", outcome: { ok: false, error: restoreError(record.error) } };
+    if (record.state === "done") return { kind: "outcome", outcome: { ok: true, result: record.result } };
+    if (record.state === "failed") return { kind: "outcome", outcome: { ok: false, error: restoreError(record.error) } };
     if (record.state === "released") return { kind: "begin", version };
-    if (record.leaseUntil > now)
-      return { kind: "wait", ms: Math.min(LOOK_MS, record.leaseUntil - now) };
+    if (record.leaseUntil > now) return { kind: "wait", ms: Math.min(LOOK_MS, record.leaseUntil - now) };
     if (run.onInterrupted === "rerun") return { kind: "begin", version };
     throw new AosError(
       "EFFECT_IN_DOUBT",
@@ -188,12 +179,7 @@ export class Idempotency {
   }
 
   /** Executes under a lease; undefined where another process was faster or took the key over. */
-  async #begin<T>(
-    key: string,
-    version: number,
-    fn: Fn<T>,
-    run: IdempotentRun,
-  ): Promise<Outcome | undefined> {
+  async #begin<T>(key: string, version: number, fn: Fn<T>, run: IdempotentRun): Promise<Outcome | undefined> {
     const lease = new ExecutionLease({
       ledger: this.#ledger,
       clock: this.#clock,
@@ -215,8 +201,7 @@ export class Idempotency {
     try {
       value = await fn();
     } catch (error) {
-      if (!(error instanceof AosError) || error.retryable)
-        return { outcome: { ok: false, error }, record: { state: "released" } };
+      if (!(error instanceof AosError) || error.retryable) return { outcome: { ok: false, error }, record: { state: "released" } };
       return failure(error);
     }
     try {
@@ -243,16 +228,11 @@ function checkRun(run: IdempotentRun): void {
   if (run.ttlMs !== undefined) wholeIn("idempotency: ttlMs", run.ttlMs, 1, WAIT_MS_MAX);
   const length = run.fingerprint?.length ?? 0;
   if (length > FINGERPRINT_MAX)
-    throw new AosError(
-      "LIMIT_EXCEEDED",
-      `a fingerprint has up to ${FINGERPRINT_MAX} characters, not ${length}; hash it`,
-    );
+    throw new AosError("LIMIT_EXCEEDED", `a fingerprint has up to ${FINGERPRINT_MAX} characters, not ${length}; hash it`);
 }
 
 function conflict(key: string): AosError {
-  return new AosError(
-    "IDEMPOTENCY_CONFLICT",
-    `the key ${key} was used for something else; use another key for another payload`,
-    { details: { key } },
-  );
+  return new AosError("IDEMPOTENCY_CONFLICT", `the key ${key} was used for something else; use another key for another payload`, {
+    details: { key },
+  });
 }

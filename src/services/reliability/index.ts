@@ -9,13 +9,7 @@ export type { BoundedQueueOptions, Pressure } from "./bounded-queue.ts";
 export { Bulkhead } from "./bulkhead.ts";
 export type { BulkheadOptions, BulkheadSlot } from "./bulkhead.ts";
 export { CircuitBreaker } from "./circuit-breaker.ts";
-export type {
-  BreakerCall,
-  BreakerChange,
-  BreakerState,
-  CircuitBreakerOptions,
-  ExpectedException,
-} from "./circuit-breaker.ts";
+export type { BreakerCall, BreakerChange, BreakerState, CircuitBreakerOptions, ExpectedException } from "./circuit-breaker.ts";
 export { Idempotency, RESULT_BYTES_MAX } from "./idempotency.ts";
 export type { IdempotencyOptions, IdempotentCall, IdempotentRun } from "./idempotency.ts";
 export type { Transition, TransitionCall, TransitionInput } from "./machine-definition.ts";

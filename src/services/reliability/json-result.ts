@@ -12,21 +12,16 @@ export function toJsonText(value: unknown, bytesMax: number): string | undefined
   const text = JSON.stringify(value);
   const bytes = new TextEncoder().encode(text).length;
   if (bytes > bytesMax)
-    throw new AosError(
-      "PAYLOAD_TOO_LARGE",
-      `the result has ${bytes} bytes of at most ${bytesMax}`,
-      {
-        details: { bytes, bytesMax },
-      },
-    );
+    throw new AosError("PAYLOAD_TOO_LARGE", `the result has ${bytes} bytes of at most ${bytesMax}`, {
+      details: { bytes, bytesMax },
+    });
   return text;
 }
 
 function check(value: unknown, path: string, depth: number): void {
   if (value === null || typeof value === "string" || typeof value === "boolean") return;
   if (typeof value === "number" && Number.isFinite(value)) return;
-  if (typeof value !== "object")
-    refuse(path, typeof value === "number" ? `${value}` : typeof value);
+  if (typeof value !== "object") refuse(path, typeof value === "number" ? `${value}` : typeof value);
   if (depth >= DEPTH_MAX) refuse(path, `nesting deeper than ${DEPTH_MAX}`);
   if (Array.isArray(value)) {
     // By index, for `entries` would not show a hole.

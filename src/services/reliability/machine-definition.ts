@@ -25,9 +25,7 @@ export interface Transition<S extends string, E extends string, C = undefined> {
 }
 
 /** A declared move: `[from, event, to]`, or an object where there are conditions. */
-export type TransitionInput<S extends string, E extends string, C> =
-  | readonly [from: S, event: E, to: S]
-  | Transition<S, E, C>;
+export type TransitionInput<S extends string, E extends string, C> = readonly [from: S, event: E, to: S] | Transition<S, E, C>;
 
 /** A definition that was checked and indexed. */
 export interface MachineDefinition<S extends string, E extends string, C> {
@@ -91,8 +89,7 @@ function addMove<S extends string, E extends string, C>(
         event: move.on,
       });
   const out = moves.get(from) ?? new Map<E, Transition<S, E, C>>();
-  if (out.has(move.on))
-    invalid(`the state ${from} has two transitions on ${move.on}`, { state: from, event: move.on });
+  if (out.has(move.on)) invalid(`the state ${from} has two transitions on ${move.on}`, { state: from, event: move.on });
   moves.set(from, out.set(move.on, move));
   if (move.timeoutMs === undefined) return;
   wholeIn("state machine: timeoutMs", move.timeoutMs, 1, WAIT_MS_MAX);
@@ -104,18 +101,13 @@ function sources<S extends string, E extends string, C>(move: Transition<S, E, C
   return typeof move.from === "string" ? [move.from] : move.from;
 }
 
-function toTransition<S extends string, E extends string, C>(
-  input: TransitionInput<S, E, C>,
-): Transition<S, E, C> {
+function toTransition<S extends string, E extends string, C>(input: TransitionInput<S, E, C>): Transition<S, E, C> {
   const move = isTriple(input) ? { from: input[0], on: input[1], to: input[2] } : input;
-  if (typeof move.on !== "string" || move.on === "")
-    invalid("a transition is [from, event, to] or {from, on, to}", {});
+  if (typeof move.on !== "string" || move.on === "") invalid("a transition is [from, event, to] or {from, on, to}", {});
   return move;
 }
 
-function isTriple<S extends string, E extends string, C>(
-  input: TransitionInput<S, E, C>,
-): input is readonly [S, E, S] {
+function isTriple<S extends string, E extends string, C>(input: TransitionInput<S, E, C>): input is readonly [S, E, S] {
   return Array.isArray(input);
 }
 
@@ -127,11 +119,9 @@ function checkReach<S extends string, E extends string, C>(
 ): void {
   // A set iterates over what is added to it meanwhile, so this walks the whole graph.
   const reached = new Set(starts);
-  for (const state of reached)
-    for (const { to } of moves.get(state)?.values() ?? []) reached.add(to);
+  for (const state of reached) for (const { to } of moves.get(state)?.values() ?? []) reached.add(to);
   const unreachable = [...known].filter((state) => !reached.has(state));
-  if (unreachable.length > 0)
-    invalid(`no transition leads to ${unreachable.join(", ")}`, { states: unreachable });
+  if (unreachable.length > 0) invalid(`no transition leads to ${unreachable.join(", ")}`, { states: unreachable });
 }
 
 function invalid(message: string, details: Readonly<Record<string, unknown>>): never {

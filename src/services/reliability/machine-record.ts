@@ -39,9 +39,7 @@ export class MachineStore {
    */
   async save(record: MachineRecord): Promise<void> {
     const bytes = new TextEncoder().encode(JSON.stringify(record));
-    await this.#ledger.apply([
-      { op: "put", class: MACHINE_CLASS, key: this.#key, bytes, expectedVersion: this.#version },
-    ]);
+    await this.#ledger.apply([{ op: "put", class: MACHINE_CLASS, key: this.#key, bytes, expectedVersion: this.#version }]);
     this.#version++;
   }
 

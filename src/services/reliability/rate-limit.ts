@@ -109,10 +109,8 @@ export class RateLimit {
 
   #checkPermits(permits: number): void {
     if (!(Number.isInteger(permits) && permits >= 1 && permits <= this.#burst))
-      throw new AosError(
-        "LIMIT_EXCEEDED",
-        `${this.#name} gives 1 to ${this.#burst} permits at once, not ${permits}`,
-        { details: { name: this.#name, permits, burst: this.#burst } },
-      );
+      throw new AosError("LIMIT_EXCEEDED", `${this.#name} gives 1 to ${this.#burst} permits at once, not ${permits}`, {
+        details: { name: this.#name, permits, burst: this.#burst },
+      });
   }
 }

@@ -17,13 +17,7 @@ export interface RetryOptions {
   /** Aborting it ends waiting and trying with its reason. */
   readonly signal?: AbortSignal | undefined;
   /** Hears of each failed attempt that another follows. */
-  readonly onRetry?:
-    | ((failed: {
-        readonly attempt: number;
-        readonly delayMs: number;
-        readonly error: unknown;
-      }) => void)
-    | undefined;
+  readonly onRetry?: ((failed: { readonly attempt: number; readonly delayMs: number; readonly error: unknown }) => void) | undefined;
 }
 
 /** A service's own wish for when to come back is followed up to a day. */
@@ -35,11 +29,7 @@ const HINT_MS_MAX = 24 * 3_600_000;
  * BREAKER_OPEN do.
  * @throws AosError CONFIG_INVALID where the policy is out of range.
  */
-export async function retry<T>(
-  policy: RetryPolicy,
-  fn: (call: RetryAttempt) => T | Promise<T>,
-  options: RetryOptions,
-): Promise<T> {
+export async function retry<T>(policy: RetryPolicy, fn: (call: RetryAttempt) => T | Promise<T>, options: RetryOptions): Promise<T> {
   checkRetryPolicy(policy);
   const { clock, entropy, signal } = options;
   let previousMs: number | undefined;

@@ -121,11 +121,10 @@ test("an action that throws leaves the machine where it was", async () => {
 
 test("history and the events that wait are bounded", async () => {
   const gate = Promise.withResolvers<void>();
-  const machine = new StateMachine(
-    ["a"],
-    [["a", "tick", "a"], { from: "a", on: "wait", to: "a", action: () => gate.promise }],
-    { historyMax: 2, queue: 2 },
-  );
+  const machine = new StateMachine(["a"], [["a", "tick", "a"], { from: "a", on: "wait", to: "a", action: () => gate.promise }], {
+    historyMax: 2,
+    queue: 2,
+  });
   for (let n = 0; n < 5; n++) await machine.fire("tick");
   assert.equal(machine.history.length, 2);
   const held = [machine.fire("wait"), machine.fire("tick")];
@@ -141,9 +140,7 @@ test("listeners hear each move, and what one throws goes to onError", async () =
   machine.onTransition(() => {
     throw new Error("deaf");
   });
-  const cancel = machine.onTransition(({ from, to, cause }) =>
-    heard.push(`${from} ${to} ${cause}`),
-  );
+  const cancel = machine.onTransition(({ from, to, cause }) => heard.push(`${from} ${to} ${cause}`));
   await machine.fire("initialize");
   cancel();
   await machine.fire("start");
@@ -168,8 +165,7 @@ test("a definition that contradicts itself is refused", () => {
     [["a", "b", "island"], [["a", "go", "b"]]],
     [["a", "b"], [{ from: "a", on: "late", to: "b", timeoutMs: 5 }]],
   ];
-  for (const [names, moves] of faulty)
-    assert.throws(() => new StateMachine(names, moves), { code: "CONFIG_INVALID" });
+  for (const [names, moves] of faulty) assert.throws(() => new StateMachine(names, moves), { code: "CONFIG_INVALID" });
   const clock = new FakeClock();
   const twice = ["one", "two"].map((on) => ({ from: "a", on, to: "b", timeoutMs: 5 }) as const);
   assert.throws(() => new StateMachine(["a", "b"], twice, { clock }), { code: "CONFIG_INVALID" });
@@ -220,11 +216,10 @@ test("a timeout whose action throws tells onError and is due again", async () =>
   const action = (): void => {
     if (++tries === 1) throw new Error("not yet");
   };
-  const machine = new StateMachine(
-    ["a", "b"],
-    [{ from: "a", on: "late", to: "b", timeoutMs: 100, action }],
-    { clock, onError: (error) => errors.push(error) },
-  );
+  const machine = new StateMachine(["a", "b"], [{ from: "a", on: "late", to: "b", timeoutMs: 100, action }], {
+    clock,
+    onError: (error) => errors.push(error),
+  });
   await clock.advance(100);
   assert.deepEqual([machine.state, errors.length], ["a", 1]);
   await clock.advance(100);
@@ -304,10 +299,10 @@ test("a stored state that is not declared any more is refused by its name", asyn
   const ledger = new MemoryLedger();
   const clock = new FakeClock(0);
   await StateMachine.durable({ ledger, key: "k", clock, states: ["old"], transitions: [] });
-  await assert.rejects(
-    StateMachine.durable({ ledger, key: "k", clock, states: ["new"], transitions: [] }),
-    { code: "CONFIG_INVALID", details: { key: "k", state: "old" } },
-  );
+  await assert.rejects(StateMachine.durable({ ledger, key: "k", clock, states: ["new"], transitions: [] }), {
+    code: "CONFIG_INVALID",
+    details: { key: "k", state: "old" },
+  });
   assert.equal(clock.pending, 0);
 });
 

@@ -24,11 +24,7 @@ export interface StateMachineOptions<S extends string, C> {
 }
 
 /** What a durable machine needs. */
-export interface DurableMachineOptions<
-  S extends string,
-  E extends string,
-  C,
-> extends StateMachineOptions<S, C> {
+export interface DurableMachineOptions<S extends string, E extends string, C> extends StateMachineOptions<S, C> {
   readonly ledger: Ledger;
   /** Its name in the ledger: 1–200 characters. */
   readonly key: string;
@@ -173,8 +169,7 @@ export class StateMachine<S extends string = string, E extends string = string, 
 
   async #serialise(run: () => Promise<S>): Promise<S> {
     if (this.#disposed) throw closed();
-    if (this.#queued >= this.#queueMax)
-      throw new AosError("QUEUE_FULL", `${this.#queued} events wait for the state machine already`);
+    if (this.#queued >= this.#queueMax) throw new AosError("QUEUE_FULL", `${this.#queued} events wait for the state machine already`);
     this.#queued++;
     const before = this.#last;
     const { promise: done, resolve: finish } = Promise.withResolvers<void>();
@@ -275,23 +270,16 @@ export class StateMachine<S extends string = string, E extends string = string, 
       });
     } catch (error) {
       if (stay === this.#stay) this.#arm(this.#freshDeadline(this.#state));
-      const isExpected =
-        isAosError(error, "TRANSITION_ILLEGAL") ||
-        isAosError(error, "LEDGER_CONFLICT") ||
-        isAosError(error, "CLOSED");
+      const isExpected = isAosError(error, "TRANSITION_ILLEGAL") || isAosError(error, "LEDGER_CONFLICT") || isAosError(error, "CLOSED");
       if (!isExpected) surface(error, this.#onError);
     }
   }
 
   #illegal(event: E, reason: "undeclared" | "guard"): AosError {
     const why = reason === "guard" ? "its guard refuses" : "no such transition is declared";
-    return new AosError(
-      "TRANSITION_ILLEGAL",
-      `${event} cannot leave the state ${this.#state}: ${why}`,
-      {
-        details: { state: this.#state, event, reason, allowed: this.events },
-      },
-    );
+    return new AosError("TRANSITION_ILLEGAL", `${event} cannot leave the state ${this.#state}: ${why}`, {
+      details: { state: this.#state, event, reason, allowed: this.events },
+    });
   }
 }
 

@@ -14,11 +14,7 @@ export interface TimeoutOptions {
  * Calls `fn` and waits for it at most `ms`; `fn` gets a signal that aborts at the deadline, and heeds it or runs on unheard.
  * @throws AosError TIMEOUT after `ms`, CONFIG_INVALID where `ms` is out of range.
  */
-export async function timeout<T>(
-  ms: number,
-  fn: (signal: AbortSignal) => T | Promise<T>,
-  options: TimeoutOptions,
-): Promise<T> {
+export async function timeout<T>(ms: number, fn: (signal: AbortSignal) => T | Promise<T>, options: TimeoutOptions): Promise<T> {
   numberIn("timeout: ms", ms, 0, WAIT_MS_MAX);
   options.signal?.throwIfAborted();
   const deadline = new AbortController();
@@ -26,10 +22,7 @@ export async function timeout<T>(
     const message = `the call did not finish within ${ms} ms`;
     deadline.abort(new AosError("TIMEOUT", message, { details: { timeoutMs: ms } }));
   });
-  const either =
-    options.signal === undefined
-      ? deadline.signal
-      : AbortSignal.any([deadline.signal, options.signal]);
+  const either = options.signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, options.signal]);
   try {
     return await untilAborted(Promise.resolve(fn(either)), either);
   } finally {

@@ -68,11 +68,7 @@ function ask(path: string, body: unknown): Promise<unknown> {
 const EffectIn = z.object({ id: z.string(), fault: z.enum(FAULTS) });
 const EffectOut = z.object({ ok: z.boolean() });
 
-async function callOracle(
-  name: string,
-  input: z.infer<typeof EffectIn>,
-  key: string,
-): Promise<z.infer<typeof EffectOut>> {
+async function callOracle(name: string, input: z.infer<typeof EffectIn>, key: string): Promise<z.infer<typeof EffectOut>> {
   reached("before-effect");
   const call: OracleCall = { key, name, ...input };
   const sent = ask("/effect", call);
@@ -104,9 +100,7 @@ const Move = effect("move", {
   repeat: "reconcile",
   run: (input, { idempotencyKey }) => callOracle("move", input, idempotencyKey),
   reconcile: async (_input, { idempotencyKey }) => {
-    const { happened } = z
-      .object({ happened: z.boolean() })
-      .parse(await ask("/happened", { key: idempotencyKey }));
+    const { happened } = z.object({ happened: z.boolean() }).parse(await ask("/happened", { key: idempotencyKey }));
     return happened ? { happened, output: { ok: true } } : { happened };
   },
 });
@@ -162,11 +156,9 @@ class Kid extends PurposeDrivenAgent.define({
 export class Worker extends PurposeDrivenAgent.define({
   type: "worker",
   purpose: "Do jobs of every kind",
-  state: state(
-    1,
-    z.object({ done: Counts, ticks: Counts, order: z.record(z.string(), z.array(z.number())) }),
-    { initial: () => ({ done: {}, ticks: {}, order: {} }) },
-  ),
+  state: state(1, z.object({ done: Counts, ticks: Counts, order: z.record(z.string(), z.array(z.number())) }), {
+    initial: () => ({ done: {}, ticks: {}, order: {} }),
+  }),
   on: { job: Job, tick: Tick },
   uses: [Pay, Fire, Look, Move],
   supervise,
@@ -184,8 +176,7 @@ export class Worker extends PurposeDrivenAgent.define({
           ctx.agent(Sink, "main").tell(Note, ref);
           break;
         case "told-once":
-          for (let copy = 0; copy < 2; copy++)
-            ctx.agent(Sink, "main").tell(Note, ref, { key: job.id });
+          for (let copy = 0; copy < 2; copy++) ctx.agent(Sink, "main").tell(Note, ref, { key: job.id });
           break;
         case "key":
         case "safe":

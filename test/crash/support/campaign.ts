@@ -100,30 +100,10 @@ class Driver {
     ];
     const way = this.#pick(ways);
     const isSyscall = SYSCALLS.some((name) => name === way);
-    const n =
-      1 +
-      this.#below(
-        isSyscall
-          ? 60
-          : way === "after-open" || way === "before-close"
-            ? 1
-            : way.includes("effect")
-              ? 5
-              : 12,
-      );
+    const n = 1 + this.#below(isSyscall ? 60 : way === "after-open" || way === "before-close" ? 1 : way.includes("effect") ? 5 : 12);
     const args = way === "random" || isSyscall ? [] : [way, String(n)];
     const before = isSyscall
-      ? [
-          "strace",
-          "-f",
-          "-qqq",
-          "-o",
-          "/dev/null",
-          "-e",
-          `trace=${way}`,
-          "-e",
-          `inject=${way}:signal=KILL:when=${n}`,
-        ]
+      ? ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", `trace=${way}`, "-e", `inject=${way}:signal=KILL:when=${n}`]
       : [];
     const jobs = this.#jobs();
     const lifeMs = this.#below(LIFE_MS);
@@ -139,9 +119,7 @@ class Driver {
     clearTimeout(hang);
     const isByPoint = way !== "random" && !child.wasKilled;
     if (end.signal !== "SIGKILL" && end.code !== 137)
-      throw new Error(
-        `cycle ${cycle} (${way} ${n}): the child ended with ${end.signal ?? `code ${end.code}`}: ${child.errors}`,
-      );
+      throw new Error(`cycle ${cycle} (${way} ${n}): the child ended with ${end.signal ?? `code ${end.code}`}: ${child.errors}`);
     const name = isByPoint ? way : "random time";
     this.#kills[name] = (this.#kills[name] ?? 0) + 1;
   }
@@ -154,9 +132,7 @@ class Driver {
     });
     const hang = setTimeout(() => child.kill(), HANG_MS);
     void child.ended.then(({ code, signal }) =>
-      dumped.reject(
-        new Error(`the last life ended with ${signal ?? `code ${code}`}: ${child.errors}`),
-      ),
+      dumped.reject(new Error(`the last life ended with ${signal ?? `code ${code}`}: ${child.errors}`)),
     );
     await Promise.race([ready, child.ended]);
     this.#speak(child, []);
@@ -180,21 +156,14 @@ class Driver {
     const ready = Promise.withResolvers<void>();
     const listen = (message: FromChild): void => {
       if (message.op === "ready") {
-        if (message.running.length > 0)
-          ready.reject(new Error(`shown as running after a crash: ${message.running.join(", ")}`));
+        if (message.running.length > 0) ready.reject(new Error(`shown as running after a crash: ${message.running.join(", ")}`));
         ready.resolve();
       } else if (message.op === "acked") this.#acked(message);
-      else if (message.op === "refused")
-        ready.reject(new Error(`job ${message.job} was refused: ${message.code}`));
+      else if (message.op === "refused") ready.reject(new Error(`job ${message.job} was refused: ${message.code}`));
       hear(message);
     };
     return {
-      child: new Child(
-        [this.#plan.dir, ...args],
-        listen,
-        { CRASH_ORACLE: this.#oracle.url },
-        before,
-      ),
+      child: new Child([this.#plan.dir, ...args], listen, { CRASH_ORACLE: this.#oracle.url }, before),
       ready: ready.promise,
     };
   }
@@ -205,16 +174,12 @@ class Driver {
     if (message.duplicate) this.#duplicates++;
     if (sent.envelope === undefined) sent.envelope = message.envelope;
     else if (sent.envelope !== message.envelope || !message.duplicate)
-      this.violations.push(
-        `job ${message.job} was acknowledged as ${sent.envelope} and, when sent again, as ${message.envelope}`,
-      );
+      this.violations.push(`job ${message.job} was acknowledged as ${sent.envelope} and, when sent again, as ${message.envelope}`);
   }
 
   /** Sends again what was not acknowledged and some of what was, then new jobs; in the order of their lanes. */
   #speak(child: Child, jobs: readonly Sent[]): void {
-    const again = this.sent.filter(
-      ({ envelope }) => envelope === undefined || this.#below(20) === 0,
-    );
+    const again = this.sent.filter(({ envelope }) => envelope === undefined || this.#below(20) === 0);
     this.#resent += again.length;
     for (const sent of jobs) {
       this.sent.push(sent);

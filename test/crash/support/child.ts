@@ -122,9 +122,7 @@ async function obey(message: ToChild): Promise<void> {
 async function drain(): Promise<Dump> {
   const until = performance.now() + DRAIN_MS;
   while (performance.now() < until && !(await isQuiet())) await pause(POLL_MS);
-  const listed = (await aos.agents()).filter(({ type }) =>
-    TYPES.some(({ contract }) => contract.type === type),
-  );
+  const listed = (await aos.agents()).filter(({ type }) => TYPES.some(({ contract }) => contract.type === type));
   const agents = await Promise.all(listed.map(async ({ address, state }) => dump(address, state)));
   const dead = await aos.kernel.deadLetters({}, { limit: 1_000 });
   const doubt = await aos.kernel.effects({ state: "in-doubt", limit: 1_000 });

@@ -42,11 +42,7 @@ const POLL_MS = 20;
 const RECOVERY_MS = 15_000;
 
 /** @throws AssertionError where a write is pretended, a read fails, or what is sent again after recovery is lost or doubled. */
-export async function surviveFullDisk(
-  kernel: Kernel,
-  events: readonly KernelEvent[],
-  freeSpace: () => void,
-): Promise<Survived> {
+export async function surviveFullDisk(kernel: Kernel, events: readonly KernelEvent[], freeSpace: () => void): Promise<Survived> {
   for (let at = 0; at < AGENTS; at++) await kernel.register("keeper", { id: `k${at}` });
   const acked = new Set<number>();
   const refused = new Set<number>();
@@ -67,8 +63,7 @@ export async function surviveFullDisk(
   assert.ok(events.some(({ event: name }) => name === "store.failed"));
   assert.ok(kernel.stats().storeIsDown);
   assert.equal((await kernel.agents({ type: "keeper" })).items.length, AGENTS);
-  for (const id of refused)
-    assert.ok(!(id in (await seenBy(kernel, id))), `${id} was refused and yet handled`);
+  for (const id of refused) assert.ok(!(id in (await seenBy(kernel, id))), `${id} was refused and yet handled`);
   const before = acked.size;
   freeSpace();
   const until = performance.now() + RECOVERY_MS;
@@ -76,11 +71,7 @@ export async function surviveFullDisk(
   assert.ok(!kernel.stats().storeIsDown, "it did not recover");
   for (const id of [...refused, ...acked]) {
     const { duplicate } = await send(kernel, id);
-    assert.equal(
-      duplicate,
-      acked.has(id),
-      `${id} was ${acked.has(id) ? "acknowledged" : "refused"} before`,
-    );
+    assert.equal(duplicate, acked.has(id), `${id} was ${acked.has(id) ? "acknowledged" : "refused"} before`);
   }
   await assertKept(kernel, next);
   return {
@@ -93,8 +84,7 @@ export async function surviveFullDisk(
 
 /** Each of the first `count` events was handled exactly once. */
 export async function assertKept(kernel: Kernel, count: number): Promise<void> {
-  for (let at = 0; at < AGENTS; at++)
-    while ((await kernel.mailbox(`keeper/k${at}`)).length > 0) await pause(POLL_MS);
+  for (let at = 0; at < AGENTS; at++) while ((await kernel.mailbox(`keeper/k${at}`)).length > 0) await pause(POLL_MS);
   for (let id = 0; id < count; id++) assert.equal((await seenBy(kernel, id))[id], 1, `event ${id}`);
 }
 

@@ -58,12 +58,7 @@ export class Child {
   errors = "";
 
   /** `before` is a command that the child is run by, such as strace with its arguments. */
-  constructor(
-    args: readonly string[],
-    hear: (message: FromChild) => void,
-    env: NodeJS.ProcessEnv = {},
-    before: readonly string[] = [],
-  ) {
+  constructor(args: readonly string[], hear: (message: FromChild) => void, env: NodeJS.ProcessEnv = {}, before: readonly string[] = []) {
     this.#process = node([script("child.ts"), ...args], env, before);
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => (this.errors += text));
     this.#process.on("message", (message: FromChild) => {
@@ -95,17 +90,8 @@ export class Child {
 }
 
 /** Runs Node on the sources with a channel to this process. */
-function node(
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = {},
-  before: readonly string[] = [],
-): ChildProcess {
-  const [command = process.execPath, ...rest] = [
-    ...before,
-    process.execPath,
-    "--conditions=aosjs-source",
-    ...args,
-  ];
+function node(args: readonly string[], env: NodeJS.ProcessEnv = {}, before: readonly string[] = []): ChildProcess {
+  const [command = process.execPath, ...rest] = [...before, process.execPath, "--conditions=aosjs-source", ...args];
   return spawn(command, rest, {
     env: { ...foreign(), NODE_COMPILE_CACHE: CACHE, ...env },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
@@ -114,9 +100,7 @@ function node(
 
 /** The environment without what would configure AOS. */
 export function foreign(): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !name.startsWith("AOS_")),
-  );
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("AOS_")));
 }
 
 /** A folder that is gone afterwards. */

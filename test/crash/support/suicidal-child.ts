@@ -12,19 +12,14 @@ for (const { agent, id } of register) await aos.register(agent, id);
 if (isFirst === "yes") {
   // Later, so that it is durable before it strikes.
   await aos.emit(Die, { how: "kill" }, { to: [Killer, "main"], in: "100ms" });
-  for (let at = 0; at < PINGS; at++)
-    await aos.emit(Ping, { id: `early-${at}` }, { to: [Bystander, "main"] });
+  for (let at = 0; at < PINGS; at++) await aos.emit(Ping, { id: `early-${at}` }, { to: [Bystander, "main"] });
 }
 await aos.emit(Ping, { id: "always" }, { to: [Bystander, "main"], key: "always" });
 for (;;) {
   const killer = await aos.kernel.agent("killer/main");
   const mail = await aos.kernel.mailbox("bystander/main");
   const waits = await aos.kernel.mailbox("killer/main");
-  if (
-    (killer.state === "quarantined" || waits.length === 0) &&
-    mail.length === 0 &&
-    aos.status().stats.inFlight === 0
-  ) {
+  if ((killer.state === "quarantined" || waits.length === 0) && mail.length === 0 && aos.status().stats.inFlight === 0) {
     const dead = await aos.kernel.deadLetters({});
     const { state } = await aos.kernel.state("bystander/main");
     console.log(

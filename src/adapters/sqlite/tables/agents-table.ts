@@ -14,8 +14,7 @@ import type { JournalTable } from "./journal-table.ts";
 
 /** Statuses by the number that stands for them in the table; 0 is the usual one and in no index. */
 const STATUSES: readonly AgentStatus[] = ["initialized", "paused", "quarantined", "terminated"];
-const COLUMNS =
-  "no, address, status, turn, head, epoch, state_version, created_at, last_at, meta, state";
+const COLUMNS = "no, address, status, turn, head, epoch, state_version, created_at, last_at, meta, state";
 const COUNTS = `
   (SELECT count(*) FROM mail WHERE agent = no AND due IS NULL AND mail.parked IS NULL) AS mailbox,
   (SELECT count(*) FROM mail WHERE agent = no AND (due IS NOT NULL OR mail.parked IS NOT NULL) AND mail.parked IS NOT NULL) AS parked,
@@ -64,13 +63,9 @@ export class AgentsTable {
     const where = "WHERE no = ? AND turn = ?";
     this.#db = db;
     this.#journal = journal;
-    this.#insert = db.prepare(
-      `INSERT INTO agents (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
+    this.#insert = db.prepare(`INSERT INTO agents (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#turn = db.prepare(`UPDATE agents SET turn = ?, head = ?, last_at = ? ${where}`);
-    this.#turnWithState = db.prepare(
-      `UPDATE agents SET turn = ?, head = ?, last_at = ?, state = ? ${where}`,
-    );
+    this.#turnWithState = db.prepare(`UPDATE agents SET turn = ?, head = ?, last_at = ?, state = ? ${where}`);
     this.#turnWithAll = db.prepare(
       `UPDATE agents SET turn = ?, head = ?, last_at = ?, state = coalesce(?, state), state_version = coalesce(?, state_version),
        status = coalesce(?, status), epoch = coalesce(?, epoch), meta = coalesce(?, meta) ${where}`,
@@ -112,14 +107,9 @@ export class AgentsTable {
     const { journal, state, stateVersion, status, epoch, meta } = write;
     const earliest = journal[0];
     const last = journal.at(-1);
-    if (earliest === undefined || last === undefined)
-      throw new AosError("INTERNAL", "a turn has no journal row");
+    if (earliest === undefined || last === undefined) throw new AosError("INTERNAL", "a turn has no journal row");
     const before = earliest.turn - 1;
-    const isPlain =
-      stateVersion === undefined &&
-      status === undefined &&
-      epoch === undefined &&
-      (meta ?? undefined) === undefined;
+    const isPlain = stateVersion === undefined && status === undefined && epoch === undefined && (meta ?? undefined) === undefined;
     const { changes } = isPlain
       ? state === undefined
         ? this.#turn.run(last.turn, last.id, last.at, earliest.agent, before)
@@ -171,15 +161,9 @@ export class AgentsTable {
       values.push(`/${type}/`);
     }
     if (status !== undefined) {
-      terms.push(
-        status === "initialized"
-          ? "status = 0"
-          : `status = ${STATUSES.indexOf(status)} AND status <> 0`,
-      );
+      terms.push(status === "initialized" ? "status = 0" : `status = ${STATUSES.indexOf(status)} AND status <> 0`);
     }
-    const page = this.#db.prepare(
-      `SELECT ${COLUMNS}, ${COUNTS} FROM agents WHERE ${terms.join(" AND ")} ORDER BY address LIMIT ?`,
-    );
+    const page = this.#db.prepare(`SELECT ${COLUMNS}, ${COUNTS} FROM agents WHERE ${terms.join(" AND ")} ORDER BY address LIMIT ?`);
     return all<Listed>(page, ...values, limit).map((stored) => ({
       ...toAgent(stored),
       mailbox: stored.mailbox,
@@ -191,16 +175,9 @@ export class AgentsTable {
   /** Counts without reading a state: all from the index of addresses, the unusual statuses from their own. */
   census(): readonly CensusRow[] {
     const counts = new Map<string, number[]>();
-    const kind =
-      "substr(address, 1, instr(address, '/') + instr(substr(address, instr(address, '/') + 1), '/') - 1) AS kind";
-    const every = all<Counted>(
-      this.#db.prepare(`SELECT ${kind}, count(*) AS count FROM agents GROUP BY 1`),
-    );
-    const unusual = all<Counted>(
-      this.#db.prepare(
-        `SELECT ${kind}, status, count(*) AS count FROM agents WHERE status <> 0 GROUP BY 1, 2`,
-      ),
-    );
+    const kind = "substr(address, 1, instr(address, '/') + instr(substr(address, instr(address, '/') + 1), '/') - 1) AS kind";
+    const every = all<Counted>(this.#db.prepare(`SELECT ${kind}, count(*) AS count FROM agents GROUP BY 1`));
+    const unusual = all<Counted>(this.#db.prepare(`SELECT ${kind}, status, count(*) AS count FROM agents WHERE status <> 0 GROUP BY 1, 2`));
     for (const row of every) counts.set(row.kind, [row.count]);
     for (const { kind: of, status = 0, count } of unusual) {
       const found = counts.get(of) ?? [];

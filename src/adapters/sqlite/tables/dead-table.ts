@@ -30,16 +30,7 @@ export class DeadTable {
   }
 
   put(row: DeadRow): void {
-    this.#put.run(
-      row.id,
-      row.agent,
-      row.at,
-      row.reason,
-      row.attempts,
-      row.head,
-      row.data,
-      row.error,
-    );
+    this.#put.run(row.id, row.agent, row.at, row.reason, row.attempts, row.head, row.data, row.error);
   }
 
   drop(id: string): void {
@@ -66,9 +57,7 @@ export class DeadTable {
       terms.push("(SELECT a.address FROM agents a WHERE a.no = d.agent) BETWEEN ? AND ?");
       values.push(`${tenant}/`, `${tenant}0`);
     }
-    const page = this.#db.prepare(
-      `SELECT ${COLUMNS} FROM dead d WHERE ${terms.join(" AND ")} ORDER BY d.id LIMIT ?`,
-    );
+    const page = this.#db.prepare(`SELECT ${COLUMNS} FROM dead d WHERE ${terms.join(" AND ")} ORDER BY d.id LIMIT ?`);
     return all<DeadRow>(page, ...values, limit).map(toDead);
   }
 }

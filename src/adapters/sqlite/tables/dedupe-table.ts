@@ -51,8 +51,7 @@ export class DedupeTable {
   /** Reads the generations' facts again: at the start, and after a rollback. */
   reload(): void {
     const stored = this.#facts.get("dedupe.generations");
-    const [isSwapped, younger, older]: Generations =
-      stored === undefined ? [false, [0, 0], [0, 0]] : JSON.parse(stored);
+    const [isSwapped, younger, older]: Generations = stored === undefined ? [false, [0, 0], [0, 0]] : JSON.parse(stored);
     if (isSwapped !== this.#isSwapped) this.#swap();
     [this.#younger.rows, this.#younger.newest] = younger;
     [this.#older.rows, this.#older.newest] = older;
@@ -72,12 +71,8 @@ export class DedupeTable {
 
   get(hash: string): DedupeRow | undefined {
     const blob = toBlob(hash);
-    const found =
-      first<Omit<DedupeRow, "hash">>(this.#younger.get, blob) ??
-      first<Omit<DedupeRow, "hash">>(this.#older.get, blob);
-    return found === undefined
-      ? undefined
-      : { hash, id: found.id, seq: found.seq, digest: found.digest, at: found.at };
+    const found = first<Omit<DedupeRow, "hash">>(this.#younger.get, blob) ?? first<Omit<DedupeRow, "hash">>(this.#older.get, blob);
+    return found === undefined ? undefined : { hash, id: found.id, seq: found.seq, digest: found.digest, at: found.at };
   }
 
   /** Begins a new generation where the older one is old as a whole, or the younger one is full. */
@@ -106,16 +101,11 @@ export class DedupeTable {
 
   #note(): void {
     const { rows, newest } = this.#younger;
-    this.#facts.put(
-      "dedupe.generations",
-      JSON.stringify([this.#isSwapped, [rows, newest], [this.#older.rows, this.#older.newest]]),
-    );
+    this.#facts.put("dedupe.generations", JSON.stringify([this.#isSwapped, [rows, newest], [this.#older.rows, this.#older.newest]]));
   }
 }
 
 /** Half the size of the text where it is hexadecimal, as hashes are. */
 function toBlob(hash: string): Uint8Array {
-  return /^(?:[0-9a-f]{2})+$/.test(hash)
-    ? Buffer.from(hash, "hex")
-    : Buffer.from(`~${hash}`, "utf8");
+  return /^(?:[0-9a-f]{2})+$/.test(hash) ? Buffer.from(hash, "hex") : Buffer.from(`~${hash}`, "utf8");
 }

@@ -34,18 +34,7 @@ export class EffectsTable {
   }
 
   put(row: EffectRow): void {
-    this.#put.run(
-      row.id,
-      row.agent,
-      row.envelope,
-      row.name,
-      row.state,
-      row.key,
-      row.attempts,
-      row.at,
-      row.input,
-      row.outcome ?? null,
-    );
+    this.#put.run(row.id, row.agent, row.envelope, row.name, row.state, row.key, row.attempts, row.at, row.input, row.outcome ?? null);
   }
 
   drop(envelope: string): void {
@@ -75,9 +64,7 @@ export class EffectsTable {
       terms.push("agent = ?");
       values.push(agent);
     }
-    const page = this.#db.prepare(
-      `SELECT ${COLUMNS} FROM effects WHERE ${terms.join(" AND ")} ORDER BY rowid LIMIT ?`,
-    );
+    const page = this.#db.prepare(`SELECT ${COLUMNS} FROM effects WHERE ${terms.join(" AND ")} ORDER BY rowid LIMIT ?`);
     return all<Stored>(page, ...values, limit).map(toEffect);
   }
 }

@@ -7,9 +7,7 @@ export class FactsTable {
   readonly #get: StatementSync;
 
   constructor(db: DatabaseSync) {
-    this.#put = db.prepare(
-      "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-    );
+    this.#put = db.prepare("INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
     this.#get = db.prepare("SELECT value FROM facts WHERE name = ?");
   }
 

@@ -34,9 +34,7 @@ export class JournalTable {
   #trimmed = 0;
 
   constructor(db: DatabaseSync) {
-    this.#insert = db.prepare(
-      "INSERT INTO journal (id, prev, agent, turn, at, body, delta) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    );
+    this.#insert = db.prepare("INSERT INTO journal (id, prev, agent, turn, at, body, delta) VALUES (?, ?, ?, ?, ?, ?, ?)");
     this.#walk = db.prepare(
       `WITH RECURSIVE walk (id, prev) AS (
          SELECT id, prev FROM journal WHERE id = (SELECT head FROM agents WHERE no = ?1) AND turn > ?2
@@ -45,9 +43,7 @@ export class JournalTable {
        SELECT ${COLUMNS} FROM page CROSS JOIN journal j ON j.id = page.id JOIN agents a ON a.no = j.agent ORDER BY j.id`,
     );
     this.#after = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id > ? ORDER BY j.id LIMIT ?`);
-    this.#search = db.prepare(
-      `SELECT ${COLUMNS} ${FROM} WHERE j.id > ? AND instr(j.body, ?) > 0 ORDER BY j.id DESC LIMIT ?`,
-    );
+    this.#search = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id > ? AND instr(j.body, ?) > 0 ORDER BY j.id DESC LIMIT ?`);
     this.#byId = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id = ?`);
     this.#last = db.prepare("SELECT id, at FROM journal ORDER BY id DESC LIMIT 1");
     this.#window = db.prepare(
@@ -94,11 +90,7 @@ export class JournalTable {
    * True where rows before that time remain to be looked at.
    */
   prune(before: number, limit: number): boolean {
-    const rows = all<{ readonly id: number; readonly at: number; readonly is_head: number | null }>(
-      this.#window,
-      this.#pruned,
-      limit,
-    );
+    const rows = all<{ readonly id: number; readonly at: number; readonly is_head: number | null }>(this.#window, this.#pruned, limit);
     for (const { id, at, is_head: isHead } of rows) {
       if (at >= before) {
         this.#pruned = 0;
@@ -117,11 +109,7 @@ export class JournalTable {
    * agents remain to be looked at.
    */
   trim(retention: Retention, limit: number): boolean {
-    const agents = all<{ readonly no: number; readonly head: number }>(
-      this.#agents,
-      this.#trimmed,
-      limit,
-    );
+    const agents = all<{ readonly no: number; readonly head: number }>(this.#agents, this.#trimmed, limit);
     let looked = 0;
     for (const { no, head } of agents) {
       looked += this.#trimOne(head, retention);

@@ -1,10 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import {
-  AosError,
-  type LedgerEntry,
-  type LedgerOp,
-  type LedgerRow,
-} from "../../../kernel/index.ts";
+import { AosError, type LedgerEntry, type LedgerOp, type LedgerRow } from "../../../kernel/index.ts";
 import { all, first } from "./query.ts";
 
 interface Stored {
@@ -32,9 +27,7 @@ export class LedgerTables {
     );
     this.#delete = db.prepare("DELETE FROM ledger_entries WHERE class = ? AND key = ?");
     this.#get = db.prepare("SELECT version, bytes FROM ledger_entries WHERE class = ? AND key = ?");
-    this.#list = db.prepare(
-      "SELECT key, version, bytes FROM ledger_entries WHERE class = ? AND key > ? ORDER BY key LIMIT ?",
-    );
+    this.#list = db.prepare("SELECT key, version, bytes FROM ledger_entries WHERE class = ? AND key > ? ORDER BY key LIMIT ?");
     this.#add = db.prepare(
       "INSERT INTO ledger_sums (class, key, value) VALUES (?, ?, ?) ON CONFLICT (class, key) DO UPDATE SET value = value + excluded.value RETURNING value",
     );
@@ -45,9 +38,7 @@ export class LedgerTables {
     this.#append = db.prepare(
       "INSERT INTO ledger_rows (class, idx, bytes) SELECT ?1, coalesce(max(idx), 0) + 1, ?2 FROM ledger_rows WHERE class = ?1",
     );
-    this.#rows = db.prepare(
-      "SELECT idx, bytes FROM ledger_rows WHERE class = ? AND idx > ? ORDER BY idx LIMIT ?",
-    );
+    this.#rows = db.prepare("SELECT idx, bytes FROM ledger_rows WHERE class = ? AND idx > ? ORDER BY idx LIMIT ?");
   }
 
   /** @throws AosError LEDGER_CONFLICT, LEDGER_FLOOR, LIMIT_EXCEEDED: then the unit must be rolled back. */
@@ -61,25 +52,17 @@ export class LedgerTables {
       }
       case "delete": {
         const key = toBlob(op.key);
-        if (op.expectedVersion !== undefined)
-          expectVersion(op, first<Stored>(this.#get, cls, key)?.version ?? 0);
+        if (op.expectedVersion !== undefined) expectVersion(op, first<Stored>(this.#get, cls, key)?.version ?? 0);
         this.#delete.run(cls, key);
         return;
       }
       case "add": {
-        const value =
-          first<{ readonly value: number | null }>(this.#add, cls, toBlob(op.key), op.delta)
-            ?.value ?? Number.NaN;
-        if (!Number.isFinite(value))
-          throw new AosError("LIMIT_EXCEEDED", `the sum of ${op.class}/${op.key} is not finite`);
+        const value = first<{ readonly value: number | null }>(this.#add, cls, toBlob(op.key), op.delta)?.value ?? Number.NaN;
+        if (!Number.isFinite(value)) throw new AosError("LIMIT_EXCEEDED", `the sum of ${op.class}/${op.key} is not finite`);
         if (op.floor !== undefined && value < op.floor) {
-          throw new AosError(
-            "LEDGER_FLOOR",
-            `the sum of ${op.class}/${op.key} would be ${value}, below its floor ${op.floor}`,
-            {
-              details: { class: op.class, key: op.key, sum: value, floor: op.floor },
-            },
-          );
+          throw new AosError("LEDGER_FLOOR", `the sum of ${op.class}/${op.key} would be ${value}, below its floor ${op.floor}`, {
+            details: { class: op.class, key: op.key, sum: value, floor: op.floor },
+          });
         }
         return;
       }
@@ -90,19 +73,15 @@ export class LedgerTables {
 
   get(cls: string, key: string): LedgerEntry | undefined {
     const found = first<Stored>(this.#get, toBlob(cls), toBlob(key));
-    return found === undefined
-      ? undefined
-      : { key, bytes: found.bytes ?? new Uint8Array(), version: found.version };
+    return found === undefined ? undefined : { key, bytes: found.bytes ?? new Uint8Array(), version: found.version };
   }
 
   list(cls: string, after: string | undefined, limit: number): readonly LedgerEntry[] {
-    return all<Stored>(this.#list, toBlob(cls), toBlob(after ?? ""), limit).map(
-      ({ key, version, bytes }) => ({
-        key: Buffer.from(key).toString("utf8"),
-        bytes: bytes ?? new Uint8Array(),
-        version,
-      }),
-    );
+    return all<Stored>(this.#list, toBlob(cls), toBlob(after ?? ""), limit).map(({ key, version, bytes }) => ({
+      key: Buffer.from(key).toString("utf8"),
+      bytes: bytes ?? new Uint8Array(),
+      version,
+    }));
   }
 
   sum(cls: string, key: string): number {
@@ -115,12 +94,9 @@ export class LedgerTables {
   }
 
   rows(cls: string, after: number, limit: number): readonly LedgerRow[] {
-    return all<{ readonly idx: number; readonly bytes: Uint8Array | null }>(
-      this.#rows,
-      toBlob(cls),
-      after,
-      limit,
-    ).map(({ idx, bytes }) => ({ index: idx, bytes: bytes ?? new Uint8Array() }));
+    return all<{ readonly idx: number; readonly bytes: Uint8Array | null }>(this.#rows, toBlob(cls), after, limit).map(
+      ({ idx, bytes }) => ({ index: idx, bytes: bytes ?? new Uint8Array() }),
+    );
   }
 }
 
@@ -139,13 +115,9 @@ function expectVersion(
   version: number,
 ): void {
   if (op.expectedVersion === undefined || op.expectedVersion === version) return;
-  throw new AosError(
-    "LEDGER_CONFLICT",
-    `${op.class}/${op.key} has version ${version}, not ${op.expectedVersion}`,
-    {
-      details: { class: op.class, key: op.key, version, expectedVersion: op.expectedVersion },
-    },
-  );
+  throw new AosError("LEDGER_CONFLICT", `${op.class}/${op.key} has version ${version}, not ${op.expectedVersion}`, {
+    details: { class: op.class, key: op.key, version, expectedVersion: op.expectedVersion },
+  });
 }
 
 function toBlob(text: string): Uint8Array {

@@ -34,14 +34,10 @@ export class MailTable {
   readonly #last: StatementSync;
 
   constructor(db: DatabaseSync) {
-    this.#insert = db.prepare(
-      `INSERT INTO mail (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
+    this.#insert = db.prepare(`INSERT INTO mail (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#delete = db.prepare("DELETE FROM mail WHERE seq = ?");
     this.#deleteTimer = db.prepare("DELETE FROM mail WHERE agent = ? AND timer = ?");
-    this.#change = db.prepare(
-      "UPDATE mail SET due = ?, parked = ?, attempts = ?, marked = ? WHERE seq = ?",
-    );
+    this.#change = db.prepare("UPDATE mail SET due = ?, parked = ?, attempts = ?, marked = ? WHERE seq = ?");
     this.#of = db.prepare(
       `SELECT ${COLUMNS} FROM mail WHERE agent = ?1 AND due IS NULL AND parked IS NULL
        UNION ALL SELECT ${COLUMNS} FROM mail WHERE agent = ?1 AND ${WAITING} AND (attempts > 0 OR parked IS NOT NULL) ORDER BY seq`,
@@ -52,12 +48,8 @@ export class MailTable {
     );
     this.#due = db.prepare(`SELECT ${COLUMNS} FROM mail WHERE due <= ? ORDER BY due, seq LIMIT ?`);
     this.#nextDue = db.prepare("SELECT min(due) AS due FROM mail WHERE due IS NOT NULL");
-    this.#ready = db.prepare(
-      "SELECT agent FROM mail WHERE due IS NULL AND parked IS NULL GROUP BY agent ORDER BY min(seq)",
-    );
-    this.#parked = db.prepare(
-      `SELECT ${COLUMNS} FROM mail WHERE parked IS NOT NULL AND json_extract(parked, '$.kind') = ? ORDER BY seq`,
-    );
+    this.#ready = db.prepare("SELECT agent FROM mail WHERE due IS NULL AND parked IS NULL GROUP BY agent ORDER BY min(seq)");
+    this.#parked = db.prepare(`SELECT ${COLUMNS} FROM mail WHERE parked IS NOT NULL AND json_extract(parked, '$.kind') = ? ORDER BY seq`);
     this.#last = db.prepare("SELECT max(seq) AS seq FROM mail");
   }
 

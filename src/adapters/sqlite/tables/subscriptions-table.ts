@@ -20,9 +20,7 @@ export class SubscriptionsTable {
     );
     this.#drop = db.prepare("DELETE FROM subs WHERE agent = ? AND pattern = ?");
     this.#dropAll = db.prepare("DELETE FROM subs WHERE agent = ?");
-    this.#patterns = db.prepare(
-      "SELECT DISTINCT pattern FROM subs WHERE tenant = ? ORDER BY pattern",
-    );
+    this.#patterns = db.prepare("SELECT DISTINCT pattern FROM subs WHERE tenant = ? ORDER BY pattern");
     this.#subscribers = db.prepare(
       "SELECT tenant, pattern, agent, event, filter FROM subs WHERE tenant = ? AND pattern = ? ORDER BY agent, event",
     );
@@ -42,9 +40,7 @@ export class SubscriptionsTable {
   patterns(tenant: string): readonly string[] {
     const known = this.#known.get(tenant);
     if (known !== undefined) return known;
-    const found = all<{ readonly pattern: string }>(this.#patterns, tenant).map(
-      ({ pattern }) => pattern,
-    );
+    const found = all<{ readonly pattern: string }>(this.#patterns, tenant).map(({ pattern }) => pattern);
     this.#known.set(tenant, found);
     return found;
   }

@@ -64,16 +64,14 @@ export class Tables {
     for (const row of unit.deadIn ?? NONE) this.dead.put(row);
     for (const row of unit.replies ?? NONE) this.replies.put(row);
     for (const op of unit.ledger ?? NONE) this.ledger.apply(op);
-    for (const { agent, pattern } of unit.unsubscribe ?? NONE)
-      this.subscriptions.drop(agent, pattern);
+    for (const { agent, pattern } of unit.unsubscribe ?? NONE) this.subscriptions.drop(agent, pattern);
     for (const row of unit.subscribe ?? NONE) this.subscriptions.put(row);
     if (unit.dedupe !== undefined) {
       if (unit.dedupe.rows !== undefined) this.dedupe.put(unit.dedupe.rows);
       for (const chunk of unit.dedupe.chunks ?? NONE) this.chunks.put(chunk);
       if (unit.dedupe.upTo !== undefined) this.facts.put("dedupe.upTo", String(unit.dedupe.upTo));
     }
-    if (unit.facts !== undefined)
-      for (const [name, value] of Object.entries(unit.facts)) this.facts.put(name, value);
+    if (unit.facts !== undefined) for (const [name, value] of Object.entries(unit.facts)) this.facts.put(name, value);
   }
 }
 
