@@ -124,7 +124,8 @@ export type {
   Resolution,
   ScheduleInfo,
 } from "./api.ts";
-export { Kernel, type KernelOptions } from "./kernel.ts";
+export type { KernelOptions } from "./assembly.ts";
+export { Kernel } from "./kernel.ts";
 export type { KernelEvent, Platform } from "./core.ts";
 export { BREAKER_POLICY, type BreakerPolicy, type BreakerState } from "./effects/breakers.ts";
 export type { GateCall, Guard } from "./effects/gate.ts";

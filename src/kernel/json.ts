@@ -1,8 +1,5 @@
 import { AosError } from "./errors.ts";
 
-/** A value that JSON can hold. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-
 const DEPTH_MAX = 200;
 
 /**

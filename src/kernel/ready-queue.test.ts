@@ -43,7 +43,7 @@ test("agents of one tenant go first come, first served, and nobody is lost", () 
         size++;
         assert.equal(queue.size, size);
       }
-      while (size > 0) shift();
+      for (let left = size; left > 0; left--) shift();
       assert.equal(queue.shift(), undefined);
     }),
   );

@@ -338,11 +338,11 @@ export class AgentOperatingSystem {
         ledger: new StoreLedger(sqlite, (commit) => kernel.write(commit)),
         release: async () => {
           await watchdog?.stop();
-          await lock?.release();
+          lock?.release();
         },
       };
     } catch (thrown) {
-      await lock?.release();
+      lock?.release();
       throw thrown;
     }
   }

@@ -368,8 +368,9 @@ test("a breaker that opens parks the turn until it may be tried again, and that 
   assert.equal(calls, 5);
   assert.equal(aos.kernel.stats().breakers[0]?.state, "open");
   const [mail] = await aos.kernel.mailbox("client/a");
-  assert.equal((mail?.parked as { kind: string }).kind, "breaker");
-  assert.equal(mail?.attempts, 5);
+  assert.ok(mail);
+  assert.equal((mail.parked as { kind: string }).kind, "breaker");
+  assert.equal(mail.attempts, 5);
   isDown = false;
   await advance(aos, 30_000);
   assert.equal((await aos.kernel.why(acks[0]?.id ?? "")).at(-1)?.outcome, "done");

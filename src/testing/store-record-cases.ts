@@ -136,6 +136,10 @@ export function memoryCases(check: StoreCase): void {
     assert.deepEqual(await store.dedupe(hash(2)), key(2, 300));
   });
 
+  retentionCases(check);
+}
+
+function retentionCases(check: StoreCase): void {
   check("an agent keeps so many bytes of journal, from a full copy on, and whatever deduplication still needs", async (store) => {
     await pass(store, { create: [newAgent(1), newAgent(2)] });
     const delta = (turn: number): string => (turn % 8 === 0 ? "={}" : "1,1|");

@@ -258,8 +258,8 @@ export class Agenda {
       mailIn: [...mails.map((mail) => mailRow(mail, entry.no)), ...(next === undefined ? [] : [next])],
     };
     const joined = (): void => {
-      const now = this.#directory.cachedNo(entry.no);
-      if (now !== undefined && !now.isStale) for (const mail of mails) now.mailbox.add(mail);
+      const present = this.#directory.cachedNo(entry.no);
+      if (present !== undefined && !present.isStale) for (const mail of mails) present.mailbox.add(mail);
     };
     const lost = missed + skipped;
     if (lost > 0) {

@@ -70,7 +70,7 @@ export class Context {
     return { id, chain, depth };
   }
 
-  effect<E extends EffectType>(type: E, input: unknown): Promise<never> {
+  effect(type: EffectType, input: unknown): Promise<never> {
     return handled(this.#parts.gate.call(this.#attempt, type, input)) as Promise<never>;
   }
 

@@ -91,7 +91,6 @@ function configOf<Table extends ConfigTable>(schema: ConfigSchema<Table>, winner
   };
   return {
     // The table's rows give each value its type; a map of unknown values cannot carry that.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     get: <Key extends keyof Table>(key: Key) => valueOf(String(key)) as ValueOf<Table[Key]>,
     source: (key) => winners.get(key)?.source ?? "default",
     explain: () => explain(schema, winners, valueOf),

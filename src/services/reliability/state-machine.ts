@@ -80,7 +80,7 @@ export class StateMachine<S extends string = string, E extends string = string, 
     this.#clock = options.clock;
     if (this.#definition.timeouts.size > 0 && this.#clock === undefined)
       throw new AosError("CONFIG_INVALID", "state machine: a timeout needs a clock in the options");
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- who hands in no context has C = undefined
+    // Who hands in no context has C = undefined.
     this.#context = options.context as C;
     this.#historyMax = wholeIn("state machine: historyMax", options.historyMax ?? 100, 0, 100_000);
     this.#queueMax = wholeIn("state machine: queue", options.queue ?? 1_000, 1, 1_000_000);
