@@ -6,7 +6,6 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { spawnSync } from "node:child_process";
 import type { AgentRow, Commit, JournalWrite, MailRow, NewAgent } from "../../kernel/index.ts";
-import { storeConformance } from "../../testing/index.ts";
 import { prepareSchema } from "./schema.ts";
 import { SqliteStore } from "./index.ts";
 
@@ -56,25 +55,6 @@ async function pass(store: SqliteStore, ...units: readonly Commit[]): Promise<vo
     units.map(() => undefined),
   );
 }
-
-storeConformance(
-  async () => ({
-    store: new SqliteStore({ path: ":memory:" }),
-    reopen: async () => new SqliteStore({ path: ":memory:" }),
-    close: async () => undefined,
-  }),
-  "SQLite in memory",
-  "in memory",
-);
-
-storeConformance(async () => {
-  const place = folder();
-  return {
-    store: new SqliteStore({ path: place.path }),
-    reopen: async () => new SqliteStore({ path: place.path }),
-    close: async () => place[Symbol.dispose](),
-  };
-}, "SQLite on disk");
 
 test("what was committed is there after the process died, and the end is known as unclean", async () => {
   using place = folder();

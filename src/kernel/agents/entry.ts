@@ -58,8 +58,8 @@ export class AgentEntry {
   isQueued = false;
   /** The wake that it is in, and whether a turn of it left anything yet; undefined where the agent rests. */
   wake: "wasted" | "useful" | undefined;
-  /** Until when it waits for its budget, epoch ms; 0 for never. */
-  heldUntil = 0;
+  /** Until when it waits for its budget, epoch ms; undefined where its mail was not asked yet. */
+  heldUntil: number | undefined;
   /** The generation of the dedupe filter that knows this agent's keys; 0 for none. */
   filterGeneration = 0;
   /** Where the agent stands while its rows are read again after a failed commit. */
