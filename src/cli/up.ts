@@ -5,6 +5,7 @@ import { readRunFile } from "./data-folder.ts";
 import { problemOf } from "./failure.ts";
 import { ProblemError } from "../client/index.ts";
 import type { Io } from "./io.ts";
+import type { Served } from "../http/index.ts";
 import { commonOf } from "./program.ts";
 
 interface UpOptions {
@@ -49,20 +50,21 @@ async function up(
 ): Promise<void> {
   const stop = stopSignal();
   // Only now: the help and the completion of this command do not need a system.
-  const { cliEnvironment, loadSettings } = await import("../system/index.ts");
-  const { serve } = await import("../http/index.ts");
+  const { cliEnvironment, loadSettings, openServing } = await import("../system/index.ts");
   const folder = dir ?? (await loadSettings({ file: options.config })).get("dir");
-  const served = await serve({
-    dir,
-    port: options.port,
-    host: options.host,
-    agents: options.agents,
-    store: options.store,
-    node: options.node,
-    configFile: options.config,
-    isSupervised: cliEnvironment().isSupervised,
-    log: (line) => io.note(line),
-  }).catch((thrown: unknown) => {
+  const { agents, config, ...given } = options;
+  const boot = { dir, port: given.port, host: given.host, store: given.store, node: given.node };
+  const starting = async (): Promise<Served> => {
+    const serving = await openServing({
+      boot: { ...boot, configFile: config, isSupervised: cliEnvironment().isSupervised },
+      agents,
+      write: (line) => io.note(line.trimEnd()),
+    });
+    // Agents are at work by now; the door's code is read while they are.
+    const { serveOver } = await import("../http/index.ts");
+    return serveOver(serving);
+  };
+  const served = await starting().catch((thrown: unknown) => {
     endSoon();
     throw nameOwner(thrown, folder);
   });

@@ -16,4 +16,4 @@ export type {
   HttpWebhookArrival,
   HttpWebhookRequest,
 } from "./system.ts";
-export { serve, type Served, type ServeOptions } from "./serve.ts";
+export { serve, serveOver, type Served, type ServeOptions } from "./serve.ts";

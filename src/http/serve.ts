@@ -1,4 +1,4 @@
-import { type BootOptions, openServing, VERSION } from "../system/index.ts";
+import { type BootOptions, openServing, type Serving, VERSION } from "../system/index.ts";
 import { createServer } from "./server.ts";
 import type { HttpSystem } from "./system.ts";
 
@@ -34,7 +34,11 @@ export interface Served {
 export async function serve(options: ServeOptions): Promise<Served> {
   const { dir, port, host, agents = [], store, node, configFile, isSupervised, log = () => undefined } = options;
   const boot: BootOptions = { dir, port, host, store, node, configFile, isSupervised };
-  const serving = await openServing({ boot, agents, write: (line) => log(line.trimEnd()) });
+  return serveOver(await openServing({ boot, agents, write: (line) => log(line.trimEnd()) }));
+}
+
+/** Serves a system that runs already; where that fails, the system is closed. */
+export async function serveOver(serving: Serving): Promise<Served> {
   const { aos, settings } = serving;
   const system: HttpSystem = {
     api: aos.kernel,
