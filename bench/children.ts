@@ -37,8 +37,8 @@ export async function startChild(args: readonly string[], env: Readonly<Record<s
 }
 
 /** A served system with the bench's agents, from the built `dist`. */
-export function startServer(dir: string): Promise<Child> {
-  return startChild(["bin/aos.js", "up", "--dir", dir, "--port", "0", "--agents", "bench/agents.ts", "--json"], {
+export function startServer(dir: string, agents = "bench/agents.ts"): Promise<Child> {
+  return startChild(["bin/aos.js", "up", "--dir", dir, "--port", "0", "--agents", agents, "--json"], {
     AOS_API_KEY: "bench-key",
     AOS_LOG_LEVEL: "warn",
   });

@@ -89,7 +89,9 @@ export async function ingest(url: string, ms: number): Promise<number> {
     if (performance.now() - start >= ms && acknowledged === written) break;
   }
   const perSecond = (acknowledged / (performance.now() - start)) * 1_000;
-  stream.destroy();
+  response.on("error", () => undefined);
+  stream.on("error", () => undefined);
+  stream.end();
   return perSecond;
 }
 

@@ -1,4 +1,6 @@
 /** W4: what waits when a process is killed, and how soon the next one has handled it. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
 import { AgentOperatingSystem } from "aosjs";
 import { Counter } from "./agents.ts";
 import { startChild, startServer } from "./children.ts";
@@ -19,7 +21,7 @@ export async function recover(dir: string): Promise<Recovery> {
   await prepare(dir);
   const queue = await startChild(["--conditions=aosjs-source", "bench/queue-child.ts", dir, String(QUEUED), String(AGENTS)]);
   await queue.stop("SIGKILL");
-  const server = await startServer(dir);
+  const server = await startServer(dir, agentsAsJavaScript(dir));
   await drained(String(server.ready["url"]));
   await server.stop();
   const ids = new Map<string, number>();
@@ -36,6 +38,13 @@ export async function recover(dir: string): Promise<Recovery> {
   }
   const duplicated = [...ids.values()].filter((count) => count > 1).length;
   return { firstMs: first - server.startedAt, lastMs: last - server.startedAt, lost: QUEUED - ids.size, duplicated };
+}
+
+/** Agent packages ship JavaScript; stripping types at the start is not what is measured. */
+function agentsAsJavaScript(dir: string): string {
+  const path = `${dir}-agents.mjs`;
+  writeFileSync(path, stripTypeScriptTypes(readFileSync(new URL("./agents.ts", import.meta.url), "utf8")));
+  return path;
 }
 
 async function prepare(dir: string): Promise<void> {
