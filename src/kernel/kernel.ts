@@ -199,6 +199,11 @@ export class Kernel implements KernelApi {
     return this.#parts.reader.agents(selection, page);
   }
 
+  /** Whether there is an agent of that address, terminated ones included. */
+  async has(address: string): Promise<boolean> {
+    return (await this.#parts.directory.get(fullAddress(address))) !== undefined;
+  }
+
   agent(address: string): Promise<AgentInfo> {
     return this.#parts.reader.agent(fullAddress(address));
   }

@@ -204,14 +204,17 @@ export class AgentOperatingSystem {
   /** The seed's `sendAgentMessage`: an event from one agent's address to another's. */
   async sendAgentMessage(from: string, to: string, message: { readonly type: string; readonly data?: unknown }): Promise<Ack> {
     const { tenant, type, id } = parseAddress(from);
-    await this.#up.kernel.agent(formatAddress(type, id, tenant));
+    const sender = formatAddress(type, id, tenant);
+    if (!(await this.#up.kernel.has(sender))) {
+      throw new AosError("AGENT_NOT_FOUND", `there is no agent ${sender}; register it first`, { details: { agent: sender } });
+    }
     return this.#up.kernel.accept({
       target: this.#address(to),
       kind: "event",
       name: message.type,
       data: message.data,
-      source: shortAddress(formatAddress(type, id, tenant)),
-      from: formatAddress(type, id, tenant),
+      source: shortAddress(sender),
+      from: sender,
     });
   }
 
