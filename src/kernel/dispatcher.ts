@@ -195,20 +195,22 @@ export class Dispatcher {
   #later(entry: AgentEntry, type: LoadedType, mail: Mail, ready: Promise<boolean>): void {
     this.#preparing++;
     // The agent is taken: nothing else of it may start meanwhile.
-    const placeholder = { mail, startedAt: this.#parts.core.clock.monotonic(), abort: () => undefined };
-    entry.attempt = placeholder;
+    const claim = { mail, startedAt: this.#parts.core.clock.monotonic(), abort: () => undefined };
+    entry.attempt = claim;
     void ready
       .then((isReady) => {
-        if (entry.attempt === placeholder) entry.attempt = undefined;
+        if (entry.attempt === claim) entry.attempt = undefined;
         if (entry.isStale) {
           if (this.#alone === entry) this.#alone = undefined;
           return;
         }
-        if (isReady) this.#start(entry, type, mail, this.#parts.core.clock.now());
+        // Mail whose acceptance failed meanwhile is in no store, and its sender was told so.
+        const isRefused = !mail.stored && mail.arriving === undefined;
+        if (isReady && !isRefused) this.#start(entry, type, mail, this.#parts.core.clock.now());
         else this.wake(entry);
       })
       .catch((thrown: unknown) => {
-        if (entry.attempt === placeholder) entry.attempt = undefined;
+        if (entry.attempt === claim) entry.attempt = undefined;
         this.#refuse(entry, type, mail, thrown);
       })
       .finally(() => {

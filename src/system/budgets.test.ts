@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { z } from "zod";
-import { event, PurposeDrivenAgent, state } from "../index.ts";
-import { advance, afterCrash, folder, onDisk, rest, scene } from "../../test/support/scene.ts";
+import { AosError, event, PurposeDrivenAgent, state } from "../index.ts";
+import { advance, afterCrash, folder, onDisk, refused, rest, scene } from "../../test/support/scene.ts";
 
 const Go = event("go", z.object({ fail: z.boolean().default(false), idle: z.boolean().default(false) }));
 
@@ -103,4 +103,23 @@ test("counts of periods long past are dropped, those of the present are kept", a
   assert.equal(counts(), 2);
   await advance(aos, 2 * 24 * 3_600_000);
   assert.equal(counts(), 1);
+});
+
+test("mail that the store refused is not handled, though its agent's counts were still being read", async (t) => {
+  const Worker = worker({ turns: { hour: 3 } });
+  const aos = await scene(t);
+  await aos.register(Worker, "a");
+  const { store } = aos;
+  const [sum, commit] = [store.ledgerSum.bind(store), store.commit.bind(store)];
+  store.ledgerSum = async (cls, key) => {
+    for (let round = 0; round < 5; round++) await new Promise<void>((resolve) => setImmediate(resolve));
+    return sum(cls, key);
+  };
+  store.commit = () => {
+    throw new AosError("DISK_FULL", "no space");
+  };
+  await refused("DISK_FULL", aos.emit(Go, {}, { to: [Worker, "a"] }));
+  store.commit = commit;
+  await advance(aos, 5_000);
+  assert.deepEqual((await aos.kernel.state("worker/a")).state, { n: 0 });
 });
