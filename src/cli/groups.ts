@@ -63,6 +63,10 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/doctor.ts")).addDoctor,
   },
   {
+    verbs: { backup: "copy the whole system to a file", restore: "make a data folder of a backup" },
+    load: async () => (await import("./commands/backup.ts")).addBackup,
+  },
+  {
     verbs: { config: "explain the configuration" },
     load: async () => (await import("./commands/config.ts")).addConfig,
   },

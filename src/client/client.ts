@@ -1,6 +1,7 @@
 import { readEvents } from "./event-stream.ts";
 import { type Problem, ProblemError } from "./problem.ts";
 import { type Call, type ClientOptions, Transport } from "./transport.ts";
+import { UpkeepClient } from "./upkeep.ts";
 import type {
   Ack,
   Agent,
@@ -44,10 +45,13 @@ const RECONNECT_MAX_MS = 10_000;
 
 /** A running system over HTTP. Addresses are `type/id`; every method throws `ProblemError`. */
 export class AosClient {
+  /** What whoever keeps the system asks of it. */
+  readonly upkeep: UpkeepClient;
   readonly #transport: Transport;
 
   constructor(options: ClientOptions) {
     this.#transport = new Transport(options);
+    this.upkeep = new UpkeepClient(this.#transport);
   }
 
   get url(): string {

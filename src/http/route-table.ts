@@ -4,11 +4,19 @@ import { ok, type Route, route } from "./route.ts";
 import { agentRoutes } from "./routes/agents.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { settlingRoutes } from "./routes/settling.ts";
+import { upkeepRoutes } from "./routes/upkeep.ts";
 import { clockRoute, watchingRoutes } from "./routes/watching.ts";
 
 /** Every route of a server: the one table from which they are registered and described. */
 export function routeTable(options: { readonly version: string; readonly hasTestClock: boolean }): readonly Route[] {
-  const rows = [...agentRoutes, ...messageRoutes, ...settlingRoutes, ...watchingRoutes, ...(options.hasTestClock ? [clockRoute] : [])];
+  const rows = [
+    ...agentRoutes,
+    ...messageRoutes,
+    ...settlingRoutes,
+    ...watchingRoutes,
+    ...upkeepRoutes,
+    ...(options.hasTestClock ? [clockRoute] : []),
+  ];
   let description: unknown;
   const self: Route = route({
     method: "GET",

@@ -1,4 +1,4 @@
-import { type BootOptions, openServing, type Serving, VERSION } from "../system/index.ts";
+import { Backups, type BootOptions, openServing, type Serving, VERSION } from "../system/index.ts";
 import { createServer } from "./server.ts";
 import type { HttpSystem } from "./system.ts";
 
@@ -50,6 +50,7 @@ export async function serveOver(serving: Serving): Promise<Served> {
         ? { ok: false, reasons: ["the store fails: nothing is acknowledged until it recovers"] }
         : { ok: true, reasons: [] },
     info: { version: VERSION, node: settings.get("node.name") },
+    backups: new Backups(aos.backup),
     webhooks: serving.webhooks,
     testClock: aos.testClock,
   };

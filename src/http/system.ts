@@ -51,6 +51,20 @@ export interface HttpLog {
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
+/** Takes backups of the system. */
+interface HttpBackups {
+  /** How the one stands that was begun last. */
+  readonly last: HttpBackupStatus | undefined;
+  /** @throws AosError BACKUP_RUNNING, FILE_EXISTS, USAGE. */
+  start(file: string, replace: boolean): Promise<HttpBackupStatus>;
+}
+
+/** How a backup stands. */
+interface HttpBackupStatus {
+  readonly file: string;
+  readonly state: "running" | "done" | "failed";
+}
+
 /** The running system as the HTTP face sees it. */
 export interface HttpSystem {
   readonly api: KernelApi;
@@ -61,6 +75,7 @@ export interface HttpSystem {
   /** Whether it takes work, and why not. */
   readonly readiness: () => { readonly ok: boolean; readonly reasons: readonly string[] };
   readonly info: { readonly version: string; readonly node: string };
+  readonly backups: HttpBackups;
   readonly webhooks: ReadonlyMap<string, HttpWebhook>;
   /** Only where time is injected. */
   readonly testClock?: { advance(ms: number): Promise<number> } | undefined;

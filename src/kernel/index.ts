@@ -102,6 +102,7 @@ export type {
   SubscriptionRow,
   TurnWrite,
 } from "./store/store.ts";
+export { type Incarnation, incarnationOf, reincarnate } from "./store/incarnation.ts";
 export { checkLedgerOp, StoreLedger } from "./store/store-ledger.ts";
 export { applyDelta, encodeDelta, encodeFull, isFull } from "./turn/delta.ts";
 export { type Limits, LIMITS } from "./limits.ts";

@@ -23,6 +23,7 @@ import { runQuery } from "./turn/queries.ts";
 import { concerns, readRecord, type TurnRecord } from "./turn/record.ts";
 import type { Described } from "./time/schedule-desk.ts";
 import { readState } from "./turn/migrate.ts";
+import { ensureIncarnation } from "./store/incarnation.ts";
 import type { Commit, EffectState } from "./store/store.ts";
 import { checkPattern } from "./mail/topics.ts";
 import { describeContract, type LoadableAgent } from "./agents/types.ts";
@@ -38,6 +39,7 @@ export class Kernel implements KernelApi {
   /** Opens a store and takes up what it holds. Nothing runs until `start`. */
   static async open(platform: Platform, options: KernelOptions): Promise<Kernel> {
     const opened = await platform.store.open();
+    await ensureIncarnation(platform.store, platform.clock, platform.entropy);
     const parts = new Assembly(platform, options, opened);
     await parts.dedupe.recall();
     return new Kernel(parts, options, opened.wasClean);

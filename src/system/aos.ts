@@ -1,4 +1,5 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
+import { resolve } from "node:path";
 import { CronerCalendar } from "../adapters/croner/index.ts";
 import { lockFolder, SqliteStore } from "../adapters/sqlite/index.ts";
 import {
@@ -31,10 +32,13 @@ import {
 import { AOSConfig, type AosConfigOptions, type AosSettings } from "../services/config/index.ts";
 import { EnvironmentService } from "../services/environment/index.ts";
 import { InjectedClock, SystemClock } from "./clock.ts";
+import type { TakeBackup } from "./backups.ts";
 import { SystemEntropy, systemHasher } from "./entropy.ts";
 import { limitsOf } from "./limits.ts";
 import { MessageBus, subscriberType, type TopicHandler } from "./message-bus.ts";
+import { refuseUnfinished } from "./restore.ts";
 import { loadSettings, type SettingsSources } from "./settings.ts";
+import { VERSION } from "./version.ts";
 import { takeVerdict, Watchdog } from "./watchdog.ts";
 
 /** How a system is booted: settings, and what only code can say. */
@@ -88,6 +92,7 @@ interface Running {
   readonly bus: MessageBus;
   readonly ledger: Ledger;
   readonly store: Store;
+  readonly backup: TakeBackup;
   readonly release: () => Promise<void>;
 }
 
@@ -261,6 +266,12 @@ export class AgentOperatingSystem {
     return { isRunning: this.#running !== undefined, stats: this.#up.kernel.stats() };
   }
 
+  /**
+   * Copies everything to a file while turns go on; it has its name once it is whole and checked.
+   * @throws AosError BACKUP_RUNNING, FILE_EXISTS, USAGE, DISK_FULL, STORE_FAILED, SHUTTING_DOWN.
+   */
+  readonly backup: TakeBackup = (file, options) => this.#up.backup(resolve(file), options);
+
   /** Drains, writes what is pending, closes the folder. */
   async shutdown(): Promise<void> {
     const running = this.#running;
@@ -306,6 +317,7 @@ export class AgentOperatingSystem {
     if (isOnDisk) makeFolder(dir);
     const lock = isOnDisk ? await lockFolder(dir) : undefined;
     try {
+      if (isOnDisk) refuseUnfinished(dir);
       const clock = settings.get("clock") === "inject" ? new InjectedClock() : new SystemClock();
       const sqlite = new SqliteStore({ path: isOnDisk ? `${dir}/aos.db` : ":memory:" });
       const blamed = isOnDisk && !isDormant ? takeVerdict(dir) : undefined;
@@ -337,6 +349,7 @@ export class AgentOperatingSystem {
         settings,
         clock,
         store: sqlite,
+        backup: (file, options = {}) => sqlite.backup(file, options, { version: VERSION, at: new Date(clock.now()).toISOString() }),
         bus: new MessageBus(kernel, handlers, () => this.#begin()),
         ledger: new StoreLedger(sqlite, (commit) => kernel.write(commit)),
         release: async () => {

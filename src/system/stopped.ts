@@ -1,9 +1,11 @@
 import type { KernelApi } from "../kernel/index.ts";
 import { AgentOperatingSystem } from "./aos.ts";
+import type { TakeBackup } from "./backups.ts";
 
 /** A data folder that no process serves, opened to be read. */
 export interface Stopped {
   readonly api: KernelApi;
+  readonly backup: TakeBackup;
   close(): Promise<void>;
 }
 
@@ -13,5 +15,5 @@ export interface Stopped {
  */
 export async function openStopped(dir: string): Promise<Stopped> {
   const aos = await AgentOperatingSystem.boot({ dir, isDormant: true });
-  return { api: aos.kernel, close: () => aos.shutdown() };
+  return { api: aos.kernel, backup: aos.backup, close: () => aos.shutdown() };
 }

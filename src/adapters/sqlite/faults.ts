@@ -39,6 +39,11 @@ export function isDiskFault(thrown: unknown): boolean {
   return resultCode(thrown) === IO_ERROR;
 }
 
+/** Whether a disk has no space left, as SQLite or as Node says it. */
+export function isFull(thrown: unknown): boolean {
+  return resultCode(thrown) === FULL || (thrown instanceof Error && "code" in thrown && thrown.code === "ENOSPC");
+}
+
 /** The error of a unit that was left out of its batch. */
 export function unitError(thrown: unknown): AosError {
   if (isAosError(thrown)) return thrown;
@@ -52,7 +57,7 @@ export function unitError(thrown: unknown): AosError {
 export function storeError(thrown: unknown, doing: string): AosError {
   if (isAosError(thrown)) return thrown;
   const details = { errcode: extendedCode(thrown) };
-  if (resultCode(thrown) === FULL) {
+  if (isFull(thrown)) {
     return new AosError("DISK_FULL", `no space is left while ${doing}: free some, nothing of it was stored`, { cause: thrown, details });
   }
   return new AosError("STORE_FAILED", `the store failed while ${doing}: ${messageOf(thrown)}`, {

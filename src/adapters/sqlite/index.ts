@@ -3,5 +3,8 @@
  * a data folder. In flow units of writing and reads; out flow rows, once they are durable. Nothing else imports
  * `node:sqlite`. It never decides what a unit means, never reads a clock, and never acknowledges what was not synced.
  */
+export type { BackupManifest } from "./backup/manifest.ts";
+export { unpackBackup } from "./backup/unpacking.ts";
+export { type BackupOptions, type BackupProgress, partialPath, syncFolder } from "./backup/writing.ts";
 export { type Lock, lockFolder } from "./lock.ts";
 export { SqliteStore, type SqliteStoreOptions, type StoreNotice } from "./sqlite-store.ts";

@@ -7,6 +7,9 @@ export type Migration = (db: DatabaseSync) => void;
 
 const MIGRATIONS: readonly Migration[] = [];
 
+/** The version of the schema that this AOS writes. */
+export const SCHEMA_VERSION = MIGRATIONS.length + 1;
+
 /**
  * The hot path updates one row of `agents` by its integer key and appends one row to `journal`; neither touches an
  * index, since every index with scattered keys costs as much as the state itself. Wide columns stand last, so that

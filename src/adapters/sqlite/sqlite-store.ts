@@ -20,6 +20,8 @@ import {
   type SubscriptionRow,
 } from "../../kernel/index.ts";
 import type { CensusRow } from "./tables/agents-table.ts";
+import type { BackupManifest } from "./backup/manifest.ts";
+import { type BackupOptions, writeBackup } from "./backup/writing.ts";
 import { connect, type ConnectionOptions } from "./connection.ts";
 import type { DeadFilter } from "./tables/dead-table.ts";
 import type { EffectFilter } from "./tables/effects-table.ts";
@@ -56,6 +58,7 @@ export class SqliteStore implements Store {
   #idle: IdleCheckpoint | undefined;
   /** After an I/O error only a new connection can tell what the disk holds. */
   #isDoubtful = false;
+  #isCopying = false;
 
   constructor(options: SqliteStoreOptions) {
     this.#options = options;
@@ -265,6 +268,21 @@ export class SqliteStore implements Store {
 
   async usage(): Promise<Readonly<Record<string, number>>> {
     return this.#read(() => measureUsage(this.#database, this.#options.path));
+  }
+
+  /**
+   * Writes a copy to a file while turns go on; see `writeBackup`. One at a time.
+   * @throws AosError BACKUP_RUNNING, FILE_EXISTS, USAGE, DISK_FULL, STORE_FAILED, SHUTTING_DOWN.
+   */
+  async backup(file: string, options: BackupOptions, about: { readonly version: string; readonly at: string }): Promise<BackupManifest> {
+    const db = this.#database;
+    if (this.#isCopying) throw new AosError("BACKUP_RUNNING", "another backup of this system is being taken; wait until it has ended");
+    this.#isCopying = true;
+    try {
+      return await writeBackup(db, file, options, { ...about, isCurrent: () => this.#db === db });
+    } finally {
+      this.#isCopying = false;
+    }
   }
 
   get #database(): DatabaseSync {

@@ -1,0 +1,26 @@
+import { z } from "zod";
+
+/** Where a backup is to be written. */
+export const BackupRequest = z.strictObject({
+  file: z.string().min(1).max(4_096).describe("an absolute path on the system's machine"),
+  replace: z.boolean().optional().describe("whether a file that is there is replaced"),
+});
+
+/** How a backup stands. */
+export const BackupAnswer = z.looseObject({
+  file: z.string(),
+  state: z.enum(["running", "done", "failed"]),
+  progress: z.object({ step: z.enum(["copying", "checking"]), pagesDone: z.int(), pagesTotal: z.int() }).optional(),
+  manifest: z
+    .looseObject({
+      version: z.string(),
+      schema: z.int(),
+      incarnation: z.string(),
+      at: z.string(),
+      bytes: z.int(),
+      sha256: z.string(),
+      counts: z.record(z.string(), z.int()).describe("rows by table"),
+    })
+    .optional(),
+  error: z.object({ code: z.string(), message: z.string() }).optional(),
+});
