@@ -10,14 +10,16 @@ import { startChild, startServer } from "./children.ts";
 import { batches, ingest, requests } from "./doors.ts";
 import { Rounds, table } from "./figures.ts";
 import { counters, events, pingPong, sleepers } from "./in-process.ts";
+import { AgentOperatingSystem } from "aosjs";
 import { rawUpserts } from "./raw.ts";
 import { recover } from "./recovery.ts";
+import { grow } from "./storage.ts";
 
 const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
-    only: { type: "string", default: "w1,doors,w2,w3,w4,syncs" },
+    only: { type: "string", default: "w1,doors,w2,w3,w4,syncs,storage" },
   },
 });
 const wanted = new Set(values.only.split(","));
@@ -39,6 +41,7 @@ try {
   if (wanted.has("w3")) await w3();
   if (wanted.has("w4")) await w4();
   if (wanted.has("syncs")) syncs();
+  if (wanted.has("storage")) await storage();
 } finally {
   rmSync(dir, { recursive: true, force: true });
 }
@@ -150,4 +153,17 @@ function countSyncs(count: number): number | undefined {
     (sum, [, found]) => sum + Number(found),
     0,
   );
+}
+
+/** Ten agents of 2 KiB: what a million turns leave is what retention allows. */
+async function storage(): Promise<void> {
+  const turns = values.quick ? 100_000 : 1_000_000;
+  await using aos = await AgentOperatingSystem.boot({ dir: join(dir, "storage") });
+  for (const { turns: done, bytes } of await grow(aos, turns, 5)) {
+    const mb = (name: string): number => (bytes[name] ?? 0) / 1e6;
+    const label = `storage after ${done.toLocaleString("en")} turns:`;
+    figures.value(`${label} in use`, "MB", mb("used"), { atMost: 120 });
+    figures.value(`${label} file and log`, "MB", mb("file") + mb("log"), { atMost: 220 });
+    note(`${label} ${JSON.stringify(bytes)}`);
+  }
 }

@@ -200,6 +200,7 @@ export class Assembly {
 
   #published(rows: readonly JournalWrite[]): void {
     this.feed.advance(rows.at(-1)?.id ?? 0);
+    for (const { body, delta } of rows) this.upkeep.wrote(body.length + (delta?.length ?? 0));
     if (++this.#sinceFlush < 256) return;
     this.#sinceFlush = 0;
     const batch = this.dedupe.batch(this.core.clock.now());

@@ -99,6 +99,7 @@ export type {
   ReplyRow,
   Retention,
   Store,
+  StoreSize,
   SubscriptionRow,
   TurnWrite,
 } from "./store/store.ts";

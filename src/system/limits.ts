@@ -49,6 +49,7 @@ export function limitsOf(config: AosSettings): Limits {
     dedupePerAgent: config.get("dedupe.perAgent"),
     journalBytes: config.get("journal.bytesPerAgent"),
     journalMs: config.get("journal.days") * DAY_MS,
+    topicMs: config.get("topics.days") * DAY_MS,
     replyMs: config.get("command.replyHours") * HOUR_MS,
   };
 }

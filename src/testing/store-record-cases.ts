@@ -166,6 +166,20 @@ function retentionCases(check: StoreCase): void {
     );
   });
 
+  check("what age leaves of a journal begins with a full copy of the state", async (store) => {
+    await pass(store, { create: [newAgent(1)] });
+    for (let turn = 2; turn <= 40; turn++)
+      await pass(store, {
+        turn: { journal: [{ ...journalRow(1, turn, turn, turn - 1), delta: turn % 8 === 0 ? "={}" : "1,1|" }] },
+      });
+    const journalBefore = journalRow(1, 30, 1, 0).at;
+    while (await store.prune({ ...keepAll, dedupeBefore: 9e15, journalBefore }, 4));
+    assert.deepEqual(
+      (await store.journal(1, 0, 3)).map(({ turn }) => turn),
+      [24, 25, 26],
+    );
+  });
+
   check("retention drops old rows of the journal but never an agent's newest", async (store) => {
     await pass(store, { create: [newAgent(1), newAgent(2)] });
     for (let turn = 2; turn <= 20; turn++)
@@ -234,6 +248,23 @@ export function endCases(check: StoreCase): void {
       create: Array.from({ length: 200 }, (_, at) => newAgent(at + 1, { state: JSON.stringify("x".repeat(1_000)) })),
     });
     const after = await store.usage();
-    assert.ok((after["agents"] ?? 0) - (before["agents"] ?? 0) >= 200_000);
+    assert.ok((after["state"] ?? 0) - (before["state"] ?? 0) >= 200_000);
+    for (const name of ["journal", "mail", "effects", "deadLetters", "replies", "subscriptions", "dedupe", "ledger", "free", "log"])
+      assert.equal(typeof after[name], "number", name);
+  });
+
+  check("size tells how much room there is, and what is dropped is free or given back", async (store) => {
+    const used = async (): Promise<number> => {
+      const { bytes, freeBytes, leftBytes } = await store.size();
+      assert.ok(freeBytes <= bytes && (leftBytes ?? 0) >= 0);
+      return bytes - freeBytes;
+    };
+    const before = await used();
+    const replies = Array.from({ length: 500 }, (_, at) => ({ id: `r${at}`, at: 5, body: JSON.stringify("x".repeat(2_000)) }));
+    await pass(store, { replies });
+    const full = await used();
+    assert.ok(full - before >= 1_000_000, String(full - before));
+    while (await store.prune({ ...keepAll, repliesBefore: 20 }, 100));
+    assert.ok((await used()) - before < 500_000);
   });
 }

@@ -247,6 +247,19 @@ export const KEEPING_EFFECTS = {
   "dedupe.perAgent": async (t) => {
     assert.deepEqual([await recognised(t, 0, 9_000, { dedupe: { perAgent: 240 } }), await recognised(t, 0, 9_000, {})], [false, true]);
   },
+  "topics.days": async (t) => {
+    const delivered = async (options: BootOptions): Promise<readonly string[]> => {
+      const aos = await probed(t, options);
+      await aos.kernel.subscribe(MAIN, "news", Note.name);
+      await aos.kernel.move(MAIN, "pause");
+      await aos.kernel.publish("default", "news", { name: Note.name, data: { text: "old" }, source: "test" });
+      await advance(aos, 50 * HOUR_MS);
+      await aos.kernel.move(MAIN, "resume");
+      await rest(aos);
+      return notes(aos);
+    };
+    assert.deepEqual([await delivered({ topics: { days: 2 } }), await delivered({})], [[], ["old"]]);
+  },
   "journal.days": async (t) => {
     const day = 24 * HOUR_MS;
     assert.ok((await rowsAfter(t, 2 * day, { journal: { days: 1 } })) < (await rowsAfter(t, 2 * day, {})));

@@ -17,11 +17,13 @@ import {
   type ReplyRow,
   type Retention,
   type Store,
+  type StoreSize,
   type SubscriptionRow,
 } from "../../kernel/index.ts";
 import type { CensusRow } from "./tables/agents-table.ts";
 import type { BackupManifest } from "./backup/manifest.ts";
 import { type BackupOptions, writeBackup } from "./backup/writing.ts";
+import { compact } from "./compaction.ts";
 import { connect, type ConnectionOptions } from "./connection.ts";
 import type { DeadFilter } from "./tables/dead-table.ts";
 import type { EffectFilter } from "./tables/effects-table.ts";
@@ -29,7 +31,7 @@ import { IdleCheckpoint } from "./idle-checkpoint.ts";
 import { isDiskFault, isUnitFault, storeError, unitError } from "./faults.ts";
 import { prepareSchema } from "./schema.ts";
 import { isRisky, Tables } from "./tables/tables.ts";
-import { measureUsage } from "./usage.ts";
+import { measureSize, measureUsage } from "./usage.ts";
 
 /** Something about the store that its owner should log. */
 export type StoreNotice =
@@ -250,20 +252,24 @@ export class SqliteStore implements Store {
   async prune(retention: Retention, limit: number): Promise<boolean> {
     try {
       if (this.#isDoubtful) this.#reconnect();
-      return this.#within(({ journal, replies, dedupe, chunks, ledger }) => {
-        const moreJournal = journal.prune(retention.journalBefore, limit);
+      const isMore = this.#within(({ journal, replies, dedupe, chunks, ledger }) => {
         const moreReplies = replies.prune(retention.repliesBefore, limit) === limit;
         dedupe.prune(retention.dedupeBefore);
         const moreTrimmed = journal.trim(retention, limit);
         const moreChunks = chunks.prune(retention.dedupeBefore, limit);
         const { sums } = retention;
         const moreSums = sums !== undefined && ledger.pruneSums(sums.class, sums.keysBefore, limit) === limit;
-        return moreJournal || moreTrimmed || moreReplies || moreChunks || moreSums;
+        return moreTrimmed || moreReplies || moreChunks || moreSums;
       });
+      return isMore || compact(this.#database);
     } catch (thrown) {
       if (isDiskFault(thrown)) this.#isDoubtful = true;
       throw storeError(thrown, "pruning");
     }
+  }
+
+  size(): StoreSize {
+    return this.#read(() => measureSize(this.#database, this.#options.path));
   }
 
   async usage(): Promise<Readonly<Record<string, number>>> {

@@ -132,7 +132,7 @@ export class Publisher {
       depth: 0,
       priority: checkPriority(arrival.priority),
       at,
-      expiresAt: arrival.expiresAt,
+      expiresAt: arrival.expiresAt ?? at + this.#core.limits.topicMs,
       version: arrival.version,
       traceparent: arrival.traceparent,
     };

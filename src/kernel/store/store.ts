@@ -299,10 +299,29 @@ export interface Store {
   ledgerSum(cls: string, key: string): Promise<number>;
   ledgerRows(cls: string, after: number, limit: number): Promise<readonly LedgerRow[]>;
 
-  /** Drops what retention no longer keeps, at most `limit` rows; true where more remains. */
+  /**
+   * Drops what retention no longer keeps, at most `limit` rows, and then gives back a little of the room that is free; true where more
+   * remains. What is kept of a journal begins with a full copy of the state, unless one agent's would then be twice its bytes.
+   */
   prune(limits: Retention, limit: number): Promise<boolean>;
-  /** Bytes by class. */
+  /** How much room the store takes and has left; cheap. */
+  size(): MaybePromise<StoreSize>;
+  /**
+   * Bytes by class: state, journal, mail, effects, deadLetters, replies, subscriptions, dedupe, ledger, indexes, other; `free` is room to
+   * be used again, `log` what was not written to its place yet.
+   */
   usage(): Promise<Readonly<Record<string, number>>>;
+}
+
+/** How much room a store takes. */
+export interface StoreSize {
+  /** All of it, without its log. */
+  readonly bytes: number;
+  /** What of it is free to be used again. */
+  readonly freeBytes: number;
+  readonly logBytes: number;
+  /** What is left where it lies; undefined where nobody can tell. */
+  readonly leftBytes?: number | undefined;
 }
 
 /** What retention keeps. */

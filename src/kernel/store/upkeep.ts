@@ -2,11 +2,14 @@ import type { Cancel } from "../clock.ts";
 import type { Core } from "../core.ts";
 import { COUNTER_CLASS, counterKeysFrom } from "../effects/counters.ts";
 import type { AosError } from "../errors.ts";
+import type { Retention } from "./store.ts";
 
 const STORE_RETRY_MS = 1_000;
 const HOUSEKEEPING_MS = 3_600_000;
 const PRUNE_ROWS = 2_000;
 const PRUNE_PAUSE_MS = 50;
+/** Journal that is written until the house is kept before its hour, unless the store is large: then half of its size. */
+const WRITTEN_BYTES = 16 << 20;
 /** Longer than the longest period of a budget, a month. */
 const COUNTS_MS = 40 * 24 * 3_600_000;
 
@@ -23,6 +26,10 @@ export class Upkeep {
   #isDown = false;
   #isStopped = false;
   #cancel: Cancel | undefined;
+  #written = 0;
+  #writtenMax = WRITTEN_BYTES;
+  #isPruning = false;
+  #isKeeping = false;
 
   constructor(core: Core, hooks: UpkeepHooks) {
     this.#core = core;
@@ -43,13 +50,20 @@ export class Upkeep {
     this.#probe();
   }
 
-  /** Prunes now and then, from now on. */
+  /** Prunes now and then, from now on: every hour, and whenever much was written. */
   keepHouse(): void {
     const { clock } = this.#core;
+    this.#isKeeping = true;
     this.#cancel = clock.at(clock.now() + HOUSEKEEPING_MS, () => {
       this.#prune();
       this.keepHouse();
     });
+  }
+
+  /** Notes that so many bytes of journal were written. */
+  wrote(bytes: number): void {
+    this.#written += bytes;
+    if (this.#written >= this.#writtenMax && this.#isKeeping) this.#prune();
   }
 
   stop(): void {
@@ -74,24 +88,36 @@ export class Upkeep {
 
   /** A slice at a time, so that nobody waits for it; what fails is tried again the next time. */
   #prune(): void {
-    const { clock, limits, store } = this.#core;
-    const now = clock.now();
-    const sums = { class: COUNTER_CLASS, keysBefore: counterKeysFrom(Math.max(0, now - COUNTS_MS)) };
-    const { journalBytes, dedupePerAgent } = limits;
-    const limitsOfNow = {
+    if (this.#isPruning || this.#isStopped) return;
+    this.#isPruning = true;
+    this.#written = 0;
+    void this.#slice().catch(() => {
+      this.#isPruning = false;
+    });
+  }
+
+  async #slice(): Promise<void> {
+    if (this.#isStopped) return;
+    const { clock, store } = this.#core;
+    if (await store.prune(this.#retention(clock.now()), PRUNE_ROWS)) {
+      clock.at(clock.now() + PRUNE_PAUSE_MS, () => void this.#slice().catch(() => (this.#isPruning = false)));
+      return;
+    }
+    // To look at everything costs time in proportion to what there is, so it is worth it after as much was written.
+    this.#writtenMax = Math.max(WRITTEN_BYTES, (await store.size()).bytes / 2);
+    this.#isPruning = false;
+  }
+
+  #retention(now: number): Retention {
+    const { limits } = this.#core;
+    return {
       now,
       journalBefore: now - limits.journalMs,
       repliesBefore: now - limits.replyMs,
       dedupeBefore: now - limits.dedupeMs,
-      sums,
-      journalBytes,
-      dedupePerAgent,
+      sums: { class: COUNTER_CLASS, keysBefore: counterKeysFrom(Math.max(0, now - COUNTS_MS)) },
+      journalBytes: limits.journalBytes,
+      dedupePerAgent: limits.dedupePerAgent,
     };
-    store.prune(limitsOfNow, PRUNE_ROWS).then(
-      (isMore) => {
-        if (isMore && !this.#isStopped) clock.at(clock.now() + PRUNE_PAUSE_MS, () => this.#prune());
-      },
-      () => undefined,
-    );
   }
 }

@@ -118,7 +118,7 @@ export class Context {
     const id = this.uuid();
     for (const { no, address } of found) this.#assertRoom(no, address);
     for (const { no, address, isWrapped } of found) {
-      const plain = this.#event(type, text, {});
+      const plain = { ...this.#event(type, text, {}), expiresAt: this.#attempt.now + this.#parts.core.limits.topicMs };
       const event =
         isWrapped === true ? { ...plain, name: TOPIC_MESSAGE, version: undefined, data: wrapMessage(topic, type.name, text, id) } : plain;
       this.#draft({ agent: no, address, ...event }, false);

@@ -229,6 +229,12 @@ export const AOS_KEYS = defineConfig(
       max: 10_000_000,
       description: "keys that are remembered for each agent",
     }),
+    "topics.days": integer({
+      default: 7,
+      min: 1,
+      max: 3_650,
+      description: "days for which a publication waits for a subscriber that does not take it",
+    }),
     "journal.days": integer({
       default: 30,
       min: 1,

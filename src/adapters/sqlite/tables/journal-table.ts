@@ -26,11 +26,9 @@ export class JournalTable {
   readonly #search: StatementSync;
   readonly #byId: StatementSync;
   readonly #last: StatementSync;
-  readonly #window: StatementSync;
   readonly #delete: StatementSync;
   readonly #agents: StatementSync;
   readonly #step: StatementSync;
-  #pruned = 0;
   #trimmed = 0;
 
   constructor(db: DatabaseSync) {
@@ -46,9 +44,6 @@ export class JournalTable {
     this.#search = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id > ? AND instr(j.body, ?) > 0 ORDER BY j.id DESC LIMIT ?`);
     this.#byId = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id = ?`);
     this.#last = db.prepare("SELECT id, at FROM journal ORDER BY id DESC LIMIT 1");
-    this.#window = db.prepare(
-      `SELECT id, at, id = (SELECT head FROM agents WHERE no = journal.agent) AS is_head FROM journal WHERE id > ? ORDER BY id LIMIT ?`,
-    );
     this.#agents = db.prepare("SELECT no, head FROM agents WHERE no > ? ORDER BY no LIMIT ?");
     this.#step = db.prepare(
       "SELECT prev, at, octet_length(body) + ifnull(octet_length(delta), 0) AS bytes, substr(delta, 1, 1) AS mark FROM journal WHERE id = ?",
@@ -86,27 +81,8 @@ export class JournalTable {
   }
 
   /**
-   * Looks at the next `limit` rows and drops those before a time, but never the newest one of an agent.
-   * True where rows before that time remain to be looked at.
-   */
-  prune(before: number, limit: number): boolean {
-    const rows = all<{ readonly id: number; readonly at: number; readonly is_head: number | null }>(this.#window, this.#pruned, limit);
-    for (const { id, at, is_head: isHead } of rows) {
-      if (at >= before) {
-        this.#pruned = 0;
-        return false;
-      }
-      if (isHead !== 1) this.#delete.run(id);
-      this.#pruned = id;
-    }
-    const more = rows.length === limit;
-    if (!more) this.#pruned = 0;
-    return more;
-  }
-
-  /**
-   * Looks at further agents, until they had `limit` rows, and drops of each the oldest rows past its bytes. True where
-   * agents remain to be looked at.
+   * Looks at further agents, until they had `limit` rows, and drops of each the oldest rows past its bytes or its age. True
+   * where agents remain to be looked at.
    */
   trim(retention: Retention, limit: number): boolean {
     const agents = all<{ readonly no: number; readonly head: number }>(this.#agents, this.#trimmed, limit);
@@ -122,7 +98,7 @@ export class JournalTable {
   }
 
   /** Walks back from an agent's newest row: what is kept begins, if it may, with a full copy of the state. */
-  #trimOne(head: number, { journalBytes, dedupeBefore, dedupePerAgent }: Retention): number {
+  #trimOne(head: number, { journalBytes, journalBefore, dedupeBefore, dedupePerAgent }: Retention): number {
     let kept = 0;
     let bytes = 0;
     let looked = 0;
@@ -134,7 +110,7 @@ export class JournalTable {
       bytes += row.bytes;
       const isNeeded = kept === 0 || (row.at >= dedupeBefore && kept < dedupePerAgent);
       // A state that is never copied whole must not keep its journal for ever.
-      isDropping ||= !isNeeded && (lacksCopy ? bytes > 2 * journalBytes : bytes > journalBytes);
+      isDropping ||= !isNeeded && (lacksCopy ? bytes > 2 * journalBytes : bytes > journalBytes || row.at < journalBefore);
       if (isDropping) this.#delete.run(id);
       else kept++;
       if (row.mark !== null) lacksCopy = row.mark !== "=";
