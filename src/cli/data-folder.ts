@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** What a running system writes into its data folder, so that it can be found. */
@@ -26,12 +26,6 @@ export function readOperatorToken(dir: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The mode of the operator's token, as in `0600`; undefined where there is none. */
-export function tokenMode(dir: string): number | undefined {
-  const found = statSync(join(dir, "operator.token"), { throwIfNoEntry: false });
-  return found === undefined ? undefined : found.mode & 0o777;
 }
 
 /** Whether a folder holds the data of a system. */

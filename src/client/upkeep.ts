@@ -23,6 +23,18 @@ export interface BackupStatus {
   readonly error?: { readonly code: string; readonly message: string } | undefined;
 }
 
+/** What the doctor found wrong. */
+export interface Diagnosis {
+  readonly healthy: boolean;
+  readonly findings: readonly {
+    readonly code: string;
+    readonly detail: string;
+    /** The command that mends it, or begins to. */
+    readonly mend: string;
+    readonly count: number;
+  }[];
+}
+
 const POLL_MS = 200;
 const FAILED_STATUS = 503;
 
@@ -42,6 +54,16 @@ export class UpkeepClient {
   /** How the backup stands that was begun last. */
   lastBackup(): Promise<BackupStatus> {
     return this.#transport.json({ path: "/api/backups/last" });
+  }
+
+  /** Looks for what is wrong with the system and its data folder. */
+  diagnose(): Promise<Diagnosis> {
+    return this.#transport.json({ path: "/api/doctor", timeoutMs: 0 });
+  }
+
+  /** Drops mail, effects and subscriptions that belong to nobody. */
+  mend(): Promise<Readonly<Record<string, number>>> {
+    return this.#transport.json({ method: "POST", path: "/api/doctor/mend", timeoutMs: 0 });
   }
 
   /**

@@ -1,4 +1,4 @@
-import { Backups, type BootOptions, openServing, type Serving, VERSION } from "../system/index.ts";
+import { Backups, type BootOptions, diagnose, openServing, type Serving, VERSION } from "../system/index.ts";
 import { createServer } from "./server.ts";
 import type { HttpSystem } from "./system.ts";
 
@@ -51,6 +51,7 @@ export async function serveOver(serving: Serving): Promise<Served> {
         : { ok: true, reasons: [] },
     info: { version: VERSION, node: settings.get("node.name") },
     backups: new Backups(aos.backup),
+    diagnose: () => diagnose(aos),
     webhooks: serving.webhooks,
     testClock: aos.testClock,
   };

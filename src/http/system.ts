@@ -1,4 +1,4 @@
-import type { KernelApi } from "../kernel/index.ts";
+import type { Finding, KernelApi } from "../kernel/index.ts";
 
 /** What a credential may do; `admin` includes the others. */
 export type HttpScope = "read" | "send" | "operate" | "admin";
@@ -76,6 +76,8 @@ export interface HttpSystem {
   readonly readiness: () => { readonly ok: boolean; readonly reasons: readonly string[] };
   readonly info: { readonly version: string; readonly node: string };
   readonly backups: HttpBackups;
+  /** What is wrong with the system and its data folder. */
+  readonly diagnose: () => Promise<{ readonly healthy: boolean; readonly findings: readonly Finding[] }>;
   readonly webhooks: ReadonlyMap<string, HttpWebhook>;
   /** Only where time is injected. */
   readonly testClock?: { advance(ms: number): Promise<number> } | undefined;

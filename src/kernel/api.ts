@@ -1,3 +1,4 @@
+import type { Finding } from "./health/findings.ts";
 import type { Ack, Arrival } from "./mail/intake.ts";
 import type { RecordKind, Outcome, TurnRecord } from "./turn/record.ts";
 import type { AgentStatus, EffectState } from "./store/store.ts";
@@ -228,4 +229,8 @@ export interface KernelApi {
   types(): readonly { readonly name: string; readonly revision: string; readonly contract: Readonly<Record<string, unknown>> }[];
   stats(): KernelStats;
   usage(): Promise<Readonly<Record<string, number>>>;
+  /** What is wrong with what the system holds; turns go on meanwhile. */
+  examine(): Promise<readonly Finding[]>;
+  /** Drops what belongs to nobody; how much of each. */
+  mend(): Promise<Readonly<Record<"mail" | "effects" | "subscriptions", number>>>;
 }

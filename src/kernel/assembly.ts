@@ -1,7 +1,7 @@
 import { Agenda } from "./time/agenda.ts";
 import type { Attempt } from "./turn/attempt.ts";
 import { BREAKER_POLICY, Breakers } from "./effects/breakers.ts";
-import { notBefore } from "./clock.ts";
+import { type Clock, notBefore } from "./clock.ts";
 import { Committer } from "./store/committer.ts";
 import type { ContextParts } from "./turn/context.ts";
 import { type Core, Numbers, type Platform } from "./core.ts";
@@ -55,6 +55,8 @@ export interface KernelOptions {
 /** The parts of a kernel, and what passes between them. */
 export class Assembly {
   readonly core: Core;
+  /** The machine's own clock. */
+  readonly machine: Clock;
   readonly directory: Directory;
   readonly dependencies: Dependencies;
   readonly dedupe: DedupeIndex;
@@ -81,6 +83,7 @@ export class Assembly {
 
   constructor(platform: Platform, options: KernelOptions, opened: Awaited<ReturnType<Store["open"]>>) {
     const { limits, store } = platform;
+    this.machine = platform.clock;
     const clock = notBefore(platform.clock, opened.lastAt);
     const types = new TypeRegistry(platform.hasher, platform.calendar, options.codeVersion);
     const committer = new Committer(store, clock, {

@@ -96,6 +96,7 @@ export type {
   MaybePromise,
   NewAgent,
   Opened,
+  Orphans,
   ReplyRow,
   Retention,
   Store,
@@ -104,6 +105,7 @@ export type {
   TurnWrite,
 } from "./store/store.ts";
 export { type Incarnation, incarnationOf, reincarnate } from "./store/incarnation.ts";
+export { type Finding, FINDING_CODES, type FindingCode, type FindingCodeName, finding } from "./health/findings.ts";
 export { checkLedgerOp, StoreLedger } from "./store/store-ledger.ts";
 export { applyDelta, encodeDelta, encodeFull, isFull } from "./turn/delta.ts";
 export { type Limits, LIMITS } from "./limits.ts";

@@ -17,6 +17,8 @@ import type {
 import type { ParkCondition } from "./turn/attempt.ts";
 import type { Platform } from "./core.ts";
 import { AosError } from "./errors.ts";
+import { dropOrphans, examine, type Patient } from "./health/examiner.ts";
+import type { Finding } from "./health/findings.ts";
 import { Gate } from "./effects/gate.ts";
 import type { Ack, Arrival } from "./mail/intake.ts";
 import { runQuery } from "./turn/queries.ts";
@@ -339,5 +341,18 @@ export class Kernel implements KernelApi {
 
   usage(): Promise<Readonly<Record<string, number>>> {
     return this.#parts.core.store.usage();
+  }
+
+  examine(): Promise<readonly Finding[]> {
+    return examine(this.#patient);
+  }
+
+  mend(): Promise<Readonly<Record<"mail" | "effects" | "subscriptions", number>>> {
+    return dropOrphans(this.#patient);
+  }
+
+  get #patient(): Patient {
+    const { core, machine, upkeep, dispatcher } = this.#parts;
+    return { core, machine, isWorking: this.#hasStarted && !dispatcher.isPaused, isDown: upkeep.isDown };
   }
 }

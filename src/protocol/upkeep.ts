@@ -24,3 +24,19 @@ export const BackupAnswer = z.looseObject({
     .optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
 });
+
+/** What the doctor found. */
+export const DiagnosisAnswer = z.object({
+  healthy: z.boolean(),
+  findings: z.array(
+    z.object({
+      code: z.string().describe("a code of the doctor's table"),
+      detail: z.string(),
+      mend: z.string().describe("the command that mends it, or begins to"),
+      count: z.int(),
+    }),
+  ),
+});
+
+/** What was dropped that belonged to nobody. */
+export const MendedAnswer = z.object({ mail: z.int(), effects: z.int(), subscriptions: z.int() });

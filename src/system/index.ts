@@ -7,6 +7,7 @@ export { AgentOperatingSystem, type BootOptions, type EmitOptions, type PlainEve
 export { Backups, type BackupStatus, type TakeBackup } from "./backups.ts";
 export { type CliEnvironment, cliEnvironment } from "./cli-environment.ts";
 export { InjectedClock, SystemClock } from "./clock.ts";
+export { type Diagnosis, diagnose, diagnoseStopped } from "./doctor.ts";
 export { SystemEntropy, systemHasher } from "./entropy.ts";
 export { MessageBus, type TopicHandler, type TopicMessage } from "./message-bus.ts";
 export { loadSettings, type SettingsSources } from "./settings.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Retention, SubscriptionRow } from "../kernel/index.ts";
 import type { StoreCase } from "./store-conformance.ts";
-import { deadRow, effectRow, journalRow, newAgent, pass } from "./store-rows.ts";
+import { deadRow, effectRow, journalRow, mailRow, newAgent, pass } from "./store-rows.ts";
 
 const keepAll: Retention = {
   now: 1_000,
@@ -242,6 +242,10 @@ export function endCases(check: StoreCase): void {
     await store.close();
   });
 
+  upkeepCases(check);
+}
+
+function upkeepCases(check: StoreCase): void {
   check("usage counts bytes by class", async (store) => {
     const before = await store.usage();
     await pass(store, {
@@ -251,6 +255,39 @@ export function endCases(check: StoreCase): void {
     assert.ok((after["state"] ?? 0) - (before["state"] ?? 0) >= 200_000);
     for (const name of ["journal", "mail", "effects", "deadLetters", "replies", "subscriptions", "dedupe", "ledger", "free", "log"])
       assert.equal(typeof after[name], "number", name);
+  });
+
+  check("a store that is sound says so", async (store) => {
+    await pass(store, { create: [newAgent(1)], mailIn: [mailRow(1, 1)] });
+    assert.deepEqual(await store.inspect(), []);
+  });
+
+  check("what belongs to nobody is told, and nothing else", async (store) => {
+    await pass(store, { create: [newAgent(1), newAgent(2), newAgent(3, { status: "terminated" })] });
+    const to = (agent: number) => ({ tenant: "default", pattern: "news", agent, event: "x" });
+    await pass(store, {
+      mailIn: [mailRow(1, 1), mailRow(2, 7), mailRow(3, 7, { dueAt: 5 }), mailRow(4, 1, { dueAt: 5 })],
+      effects: [
+        effectRow("waits", { envelope: "m1" }),
+        effectRow("delayed", { envelope: "m4" }),
+        effectRow("died", { envelope: "d1" }),
+        effectRow("doubtful", { envelope: "gone", state: "in-doubt" }),
+        effectRow("orphan", { envelope: "gone" }),
+        effectRow("elsewhere", { envelope: "m1", agent: 2 }),
+      ],
+      deadIn: [deadRow("d1")],
+      subscribe: [to(1), to(3), to(7)],
+    });
+    const { mail, effects, subscriptions } = await store.orphans(10);
+    assert.deepEqual(
+      mail.map(({ seq }) => seq),
+      [2, 3],
+    );
+    assert.deepEqual(effects.map(({ id }) => id).toSorted(), ["elsewhere", "orphan"]);
+    assert.deepEqual(
+      subscriptions.map(({ agent }) => agent).toSorted((left, right) => left - right),
+      [3, 7],
+    );
   });
 
   check("size tells how much room there is, and what is dropped is free or given back", async (store) => {

@@ -5,7 +5,7 @@ import { createServer, type HttpLimits, type HttpServer, type HttpSystem, type H
 import { AosError, command, cron, effect, event, PurposeDrivenAgent, query, state } from "../../src/kernel/index.ts";
 import { ApiKeys, CachedAuthenticator } from "../../src/services/auth/index.ts";
 import { collectKernel, Metrics } from "../../src/services/observability/index.ts";
-import { Backups, AgentOperatingSystem, type BootOptions, systemHasher } from "../../src/system/index.ts";
+import { Backups, diagnose, AgentOperatingSystem, type BootOptions, systemHasher } from "../../src/system/index.ts";
 
 const Added = event("added", z.object({ by: z.number() }));
 const Burst = event("burst", z.object({ why: z.string() }));
@@ -225,6 +225,7 @@ function faceOf(
     readiness: () => (aos.kernel.stats().storeIsDown ? { ok: false, reasons: ["the store fails"] } : { ok: true, reasons: [] }),
     info: { version: "0.0.0-test", node: "local" },
     backups: new Backups(aos.backup),
+    diagnose: () => diagnose(aos),
     webhooks: new Map(Object.entries(webhooks)),
     testClock: aos.testClock,
   };

@@ -7,6 +7,7 @@ import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { serve, type Served } from "../../src/http/index.ts";
 import { AgentOperatingSystem, type BootOptions } from "../../src/index.ts";
+import { diagnose } from "../../src/system/index.ts";
 import { run } from "./checkout.ts";
 import { Fail, Probe } from "./probe.ts";
 import { folder, refused, scene } from "./scene.ts";
@@ -115,6 +116,16 @@ export const SYSTEM_EFFECTS = {
   features: async (t) => {
     assert.equal((await scene(t)).environment.hasFeature("fast"), false);
     assert.equal((await scene(t, { features: ["fast"] })).environment.hasFeature("fast"), true);
+  },
+  "disk.freeBytesMin": async (t) => {
+    const found = async (options: BootOptions): Promise<readonly string[]> => {
+      await using aos = await AgentOperatingSystem.boot({ dir: join(folder(t), "data"), ...options });
+      return (await diagnose(aos)).findings.map(({ code }) => code);
+    };
+    assert.deepEqual(
+      [await found({ disk: { freeBytesMin: "1000000GiB" } }), await found({ disk: { freeBytesMin: 0 } })],
+      [["DISK_NEARLY_FULL"], []],
+    );
   },
   "node.name": async (t) => {
     const aos = await scene(t, { node: "left" });

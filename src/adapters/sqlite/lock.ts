@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AosError } from "../../kernel/index.ts";
+import { AosError, isAosError } from "../../kernel/index.ts";
 import { isBusy } from "./faults.ts";
 
 /** The ownership of a data folder, until it is released or its process ends. */
@@ -40,6 +40,17 @@ export async function lockFolder(dir: string, waitMs = WAIT_MS): Promise<Lock> {
       throw new AosError("DATA_LOCKED", `${who} owns ${dir}: stop it first, or choose another data folder`, { details: { pid, dir } });
     }
     await sleep(STEP_MS);
+  }
+}
+
+/** Who owns a data folder now: undefined where nobody does; without a pid where the owner did not say. */
+export async function lockedBy(dir: string): Promise<{ readonly pid: number | undefined } | undefined> {
+  try {
+    (await lockFolder(dir)).release();
+    return undefined;
+  } catch (thrown) {
+    if (!isAosError(thrown, "DATA_LOCKED")) throw thrown;
+    return { pid: readPid(join(dir, "owner.json")) };
   }
 }
 

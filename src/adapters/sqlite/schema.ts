@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
-import type { DatabaseSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import { AosError } from "../../kernel/index.ts";
+import { storeError } from "./faults.ts";
 
 /** Takes the schema from the version of its place (counted from 1) to the next one. */
 export type Migration = (db: DatabaseSync) => void;
@@ -66,6 +67,23 @@ CREATE TABLE ledger_rows (
   class BLOB NOT NULL, idx INTEGER NOT NULL, bytes BLOB, PRIMARY KEY (class, idx)) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `;
+
+/**
+ * The version of a stored schema, without changing anything; 0 where there is none yet.
+ * @throws AosError STORE_FAILED.
+ */
+export function peekSchema(path: string): number {
+  try {
+    const db = new DatabaseSync(path, { readOnly: true });
+    try {
+      return Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
+    } finally {
+      db.close();
+    }
+  } catch (thrown) {
+    throw storeError(thrown, "reading the schema's version");
+  }
+}
 
 /** What preparing the schema found. */
 export interface Prepared {

@@ -14,6 +14,7 @@ import {
   type LedgerRow,
   type MailRow,
   type Opened,
+  type Orphans,
   type ReplyRow,
   type Retention,
   type Store,
@@ -28,6 +29,7 @@ import { connect, type ConnectionOptions } from "./connection.ts";
 import type { DeadFilter } from "./tables/dead-table.ts";
 import type { EffectFilter } from "./tables/effects-table.ts";
 import { IdleCheckpoint } from "./idle-checkpoint.ts";
+import { findOrphans, inspect } from "./inspection.ts";
 import { isDiskFault, isUnitFault, storeError, unitError } from "./faults.ts";
 import { prepareSchema } from "./schema.ts";
 import { isRisky, Tables } from "./tables/tables.ts";
@@ -266,6 +268,18 @@ export class SqliteStore implements Store {
       if (isDiskFault(thrown)) this.#isDoubtful = true;
       throw storeError(thrown, "pruning");
     }
+  }
+
+  async inspect(): Promise<readonly string[]> {
+    try {
+      return await inspect(this.#database, this.#options.path);
+    } catch (thrown) {
+      throw storeError(thrown, "checking the database");
+    }
+  }
+
+  async orphans(limit: number): Promise<Orphans> {
+    return this.#read(() => findOrphans(this.#database, limit));
   }
 
   size(): StoreSize {

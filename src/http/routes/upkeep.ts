@@ -1,9 +1,9 @@
 import { AosError } from "../../kernel/index.ts";
-import { BackupAnswer, BackupRequest } from "../../protocol/index.ts";
+import { BackupAnswer, BackupRequest, DiagnosisAnswer, MendedAnswer } from "../../protocol/index.ts";
 import type { Caller } from "../guard.ts";
 import { ok, type Route, route } from "../route.ts";
 
-/** Routes for whoever keeps the system: backups. */
+/** Routes for whoever keeps the system: backups and the doctor. */
 export const upkeepRoutes: readonly Route[] = [
   route({
     method: "POST",
@@ -30,6 +30,28 @@ export const upkeepRoutes: readonly Route[] = [
       const { last } = call.system.backups;
       if (last === undefined) throw new AosError("NOT_FOUND", "no backup was begun since this process started");
       return ok(last);
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/doctor",
+    scope: "admin",
+    summary: "Look for what is wrong with the system and its data folder",
+    answers: { 200: { description: "what was found, each with the command that mends it", schema: DiagnosisAnswer } },
+    handle: async (call) => {
+      onlyFleet(call);
+      return ok(await call.system.diagnose());
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/doctor/mend",
+    scope: "admin",
+    summary: "Drop mail, effects and subscriptions that belong to nobody",
+    answers: { 200: { description: "how many of each", schema: MendedAnswer } },
+    handle: async (call) => {
+      onlyFleet(call);
+      return ok(await call.system.api.mend());
     },
   }),
 ];

@@ -19,7 +19,7 @@ export interface Incarnation {
 const FACT = "incarnation";
 const PAGE = 500;
 /** How the reason begins why an agent is paused after a restore. */
-const RESTORED_REASON = "restored from the backup of";
+export const RESTORED_REASON = "restored from the backup of";
 
 /** The incarnation of a system; undefined before its first start. */
 export async function incarnationOf(store: Store): Promise<Incarnation | undefined> {

@@ -304,6 +304,10 @@ export interface Store {
    * remains. What is kept of a journal begins with a full copy of the state, unless one agent's would then be twice its bytes.
    */
   prune(limits: Retention, limit: number): Promise<boolean>;
+  /** What the store does not keep of its own rules, in its own words; empty where it is sound. Turns go on meanwhile. */
+  inspect(): Promise<readonly string[]>;
+  /** The first of what belongs to nobody. */
+  orphans(limit: number): Promise<Orphans>;
   /** How much room the store takes and has left; cheap. */
   size(): MaybePromise<StoreSize>;
   /**
@@ -311,6 +315,16 @@ export interface Store {
    * be used again, `log` what was not written to its place yet.
    */
   usage(): Promise<Readonly<Record<string, number>>>;
+}
+
+/** What belongs to nobody; a system that only ever committed its own units has none. */
+export interface Orphans {
+  /** Mail for agents that do not exist. */
+  readonly mail: readonly { readonly seq: number; readonly agent: number }[];
+  /** Effects whose envelope is neither in its agent's mailbox nor dead; what is in doubt is nobody's but a human's. */
+  readonly effects: readonly { readonly id: string; readonly envelope: string; readonly name: string }[];
+  /** Subscriptions of agents that do not exist or were terminated. */
+  readonly subscriptions: readonly { readonly agent: number; readonly pattern: string }[];
 }
 
 /** How much room a store takes. */

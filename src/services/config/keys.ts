@@ -44,6 +44,12 @@ export const AOS_KEYS = defineConfig(
       description: "inject: time stands still until POST /api/test/clock advances it; for tests only",
     }),
 
+    "disk.freeBytesMin": bytes({
+      default: 100 * MIB,
+      max: 1_048_576 * GIB,
+      description: "room on the disk below which the doctor speaks up",
+    }),
+
     "http.host": text({ default: "127.0.0.1", description: "the address to listen on" }),
     "http.port": integer({
       default: 7_117,

@@ -11,6 +11,7 @@ export interface SealOrder {
   readonly at: string;
 }
 
+const FAULTS_MAX = 5;
 const CHUNK_BYTES = 1 << 20;
 
 /**
@@ -52,9 +53,8 @@ export function seal({ path, version, at }: SealOrder): BackupManifest {
  * @throws Error that says what is wrong with it.
  */
 export function examineCopy(db: DatabaseSync): Pick<BackupManifest, "schema" | "incarnation" | "counts"> {
-  const [found] = db.prepare("PRAGMA integrity_check(1)").all();
-  const fault = Object.values(found ?? {})[0];
-  if (fault !== "ok") throw new Error(`the copy is not sound: ${String(fault)}`);
+  const [fault] = integrityFaults(db);
+  if (fault !== undefined) throw new Error(`the copy is not sound: ${fault}`);
   const one = (sql: string): unknown => Object.values(db.prepare(sql).get() ?? {})[0];
   const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name").all();
   const counts = Object.fromEntries(tables.map(({ name }) => [String(name), Number(one(`SELECT count(*) FROM "${String(name)}"`))]));
@@ -82,10 +82,42 @@ export function digest(path: string, bytes: number, each: (piece: Uint8Array) =>
   return hash.digest("hex");
 }
 
+/** What a database does not keep of its own rules, in its own words: the first few. */
+export function integrityFaults(db: DatabaseSync): readonly string[] {
+  try {
+    const found = db.prepare(`PRAGMA integrity_check(${FAULTS_MAX})`).all();
+    return found.map((row) => String(Object.values(row)[0])).filter((text) => text !== "ok");
+  } catch (thrown) {
+    return [thrown instanceof Error ? thrown.message : String(thrown)];
+  }
+}
+
+/**
+ * Looks for faults of a database that nobody else has open.
+ * @public called by the thread below.
+ */
+export function inspectCopy(path: string): readonly string[] {
+  const db = new DatabaseSync(path);
+  try {
+    return integrityFaults(db);
+  } finally {
+    db.close();
+  }
+}
+
 /** Seals a copy in a thread of its own. */
 export function sealAside(order: SealOrder): Promise<BackupManifest> {
+  return aside<BackupManifest>("seal", order);
+}
+
+/** Looks for faults of a copy in a thread of its own. */
+export function inspectAside(path: string): Promise<readonly string[]> {
+  return aside<readonly string[]>("inspectCopy", path);
+}
+
+function aside<T>(job: "seal" | "inspectCopy", order: unknown): Promise<T> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(THREAD, { eval: true, workerData: { module: import.meta.url, order } });
+    const worker = new Worker(THREAD, { eval: true, workerData: { module: import.meta.url, job, order } });
     worker.once("message", resolve);
     worker.once("error", reject);
     worker.once("exit", () => reject(new Error("the thread that checks the copy ended without an answer")));
@@ -94,5 +126,6 @@ export function sealAside(order: SealOrder): Promise<BackupManifest> {
 
 const THREAD = `
 const { parentPort, workerData } = require("node:worker_threads");
-import(workerData.module).then(({ seal }) => parentPort.postMessage(seal(workerData.order)));
+const { module, job, order } = workerData;
+import(module).then((jobs) => parentPort.postMessage(jobs[job](order)));
 `;
