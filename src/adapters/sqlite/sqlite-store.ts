@@ -97,7 +97,10 @@ export class SqliteStore implements Store {
     if (this.#db === undefined) return;
     try {
       if (!isDoubtful) {
-        if (isOrderly) this.#tables.facts.put("clean", "1");
+        this.#within((tables) => {
+          if (isOrderly) tables.facts.put("clean", "1");
+          tables.settle(true);
+        });
         this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
       }
     } catch (thrown) {
@@ -216,7 +219,7 @@ export class SqliteStore implements Store {
   }
 
   async journal(agent: number, after: number, limit: number): Promise<readonly JournalRow[]> {
-    return this.#read(({ journal }) => journal.of(agent, after, limit));
+    return this.#read(({ agents, journal }) => journal.of(agents.head(agent), after, limit));
   }
 
   async journalAfter(id: number, limit: number): Promise<readonly JournalRow[]> {
@@ -254,10 +257,10 @@ export class SqliteStore implements Store {
   async prune(retention: Retention, limit: number): Promise<boolean> {
     try {
       if (this.#isDoubtful) this.#reconnect();
-      const isMore = this.#within(({ journal, replies, dedupe, chunks, ledger }) => {
+      const isMore = this.#within(({ agents, journal, replies, dedupe, chunks, ledger }) => {
         const moreReplies = replies.prune(retention.repliesBefore, limit) === limit;
         dedupe.prune(retention.dedupeBefore);
-        const moreTrimmed = journal.trim(retention, limit);
+        const moreTrimmed = journal.trim(retention, limit, agents.late);
         const moreChunks = chunks.prune(retention.dedupeBefore, limit);
         const { sums } = retention;
         const moreSums = sums !== undefined && ledger.pruneSums(sums.class, sums.keysBefore, limit) === limit;
@@ -342,6 +345,7 @@ export class SqliteStore implements Store {
 
   #guarded(tables: Tables, unit: Commit): AosError | undefined {
     tables.save.run();
+    const point = tables.agents.late.point;
     try {
       tables.apply(unit);
     } catch (thrown) {
@@ -349,6 +353,7 @@ export class SqliteStore implements Store {
       tables.undo.run();
       tables.release.run();
       tables.dedupe.reload();
+      tables.agents.late.undoTo(point);
       return unitError(thrown);
     }
     tables.release.run();
@@ -360,7 +365,9 @@ export class SqliteStore implements Store {
     tables.begin.run();
     try {
       const answer = work(tables);
+      tables.settle();
       tables.commit.run();
+      tables.agents.late.committed();
       this.#idle?.written();
       return answer;
     } catch (thrown) {
@@ -375,6 +382,7 @@ export class SqliteStore implements Store {
       // SQLite has rolled back by itself after some errors.
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       tables.dedupe.reload();
+      tables.agents.late.undoTo(0);
     } catch {
       this.#isDoubtful = true;
     }

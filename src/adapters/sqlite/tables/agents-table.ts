@@ -5,10 +5,12 @@ import {
   type AgentListing,
   type AgentRow,
   type AgentStatus,
+  type JournalWrite,
   type NewAgent,
   type TurnWrite,
 } from "../../../kernel/index.ts";
 import { isConstraint } from "../faults.ts";
+import { LateRows } from "./late-rows.ts";
 import { all, first } from "./query.ts";
 import type { JournalTable } from "./journal-table.ts";
 
@@ -48,28 +50,27 @@ export interface CensusRow {
   readonly count: number;
 }
 
-/** Agents: one row each, updated in place once per turn. */
+/** Agents: one row each, which may be behind its journal for a while; what is read here never is. */
 export class AgentsTable {
+  readonly late: LateRows;
   readonly #db: DatabaseSync;
   readonly #journal: JournalTable;
   readonly #insert: StatementSync;
   readonly #turn: StatementSync;
-  readonly #turnWithState: StatementSync;
-  readonly #turnWithAll: StatementSync;
+  readonly #head: StatementSync;
   readonly #byNo: StatementSync;
   readonly #byAddress: StatementSync;
 
-  constructor(db: DatabaseSync, journal: JournalTable) {
-    const where = "WHERE no = ? AND turn = ?";
+  constructor(db: DatabaseSync, journal: JournalTable, mark: number) {
     this.#db = db;
     this.#journal = journal;
+    this.late = new LateRows(db, mark);
     this.#insert = db.prepare(`INSERT INTO agents (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-    this.#turn = db.prepare(`UPDATE agents SET turn = ?, head = ?, last_at = ? ${where}`);
-    this.#turnWithState = db.prepare(`UPDATE agents SET turn = ?, head = ?, last_at = ?, state = ? ${where}`);
-    this.#turnWithAll = db.prepare(
+    this.#turn = db.prepare(
       `UPDATE agents SET turn = ?, head = ?, last_at = ?, state = coalesce(?, state), state_version = coalesce(?, state_version),
-       status = coalesce(?, status), epoch = coalesce(?, epoch), meta = coalesce(?, meta) ${where}`,
+       status = coalesce(?, status), epoch = coalesce(?, epoch), meta = coalesce(?, meta) WHERE no = ? AND turn BETWEEN ? AND ?`,
     );
+    this.#head = db.prepare("SELECT head FROM agents WHERE no = ?");
     this.#byNo = db.prepare(`SELECT ${COLUMNS} FROM agents WHERE no = ?`);
     this.#byAddress = db.prepare(`SELECT ${COLUMNS} FROM agents WHERE address = ?`);
   }
@@ -99,7 +100,7 @@ export class AgentsTable {
       }
       throw thrown;
     }
-    if (journal !== undefined) this.#journal.append(journal);
+    if (journal !== undefined) this.#append(journal);
   }
 
   /** @throws AosError STORE_FAILED where the stored turn is not one before the first row's. */
@@ -108,25 +109,9 @@ export class AgentsTable {
     const earliest = journal[0];
     const last = journal.at(-1);
     if (earliest === undefined || last === undefined) throw new AosError("INTERNAL", "a turn has no journal row");
-    const before = earliest.turn - 1;
-    const isPlain = stateVersion === undefined && status === undefined && epoch === undefined && (meta ?? undefined) === undefined;
-    const { changes } = isPlain
-      ? state === undefined
-        ? this.#turn.run(last.turn, last.id, last.at, earliest.agent, before)
-        : this.#turnWithState.run(last.turn, last.id, last.at, state, earliest.agent, before)
-      : this.#turnWithAll.run(
-          last.turn,
-          last.id,
-          last.at,
-          state ?? null,
-          stateVersion ?? null,
-          status === undefined ? null : STATUSES.indexOf(status),
-          epoch ?? null,
-          meta ?? null,
-          earliest.agent,
-          before,
-        );
-    if (changes !== 1) {
+    const isPlain = stateVersion === undefined && status === undefined && epoch === undefined && meta === undefined;
+    const follows = isPlain && LateRows.mayWait(journal, state) ? this.late.take(last, state) : this.#write(write, earliest.turn - 1, last);
+    if (!follows) {
       throw new AosError(
         "STORE_FAILED",
         `a turn ${earliest.turn} of agent number ${earliest.agent} does not follow the stored one: it comes late, or the agent is unknown`,
@@ -135,15 +120,45 @@ export class AgentsTable {
         },
       );
     }
-    for (const row of journal) this.#journal.append(row);
+    for (const row of journal) this.#append(row);
+  }
+
+  #write({ state, stateVersion, status, epoch, meta }: TurnWrite, before: number, last: JournalWrite): boolean {
+    const late = this.late.get(last.agent);
+    if (late !== undefined && late.turn !== before) return false;
+    const { changes } = this.#turn.run(
+      last.turn,
+      last.id,
+      last.at,
+      state ?? late?.state ?? null,
+      stateVersion ?? null,
+      status === undefined ? null : STATUSES.indexOf(status),
+      epoch ?? null,
+      meta ?? null,
+      last.agent,
+      late === undefined ? before : 0,
+      before,
+    );
+    this.late.drop(last.agent);
+    return changes === 1;
+  }
+
+  #append(row: JournalWrite): void {
+    this.#journal.append(row);
+    this.late.appended(row);
+  }
+
+  /** The id of an agent's newest journal row; 0 where there is none. */
+  head(no: number): number {
+    return this.late.get(no)?.head ?? first<{ readonly head: number }>(this.#head, no)?.head ?? 0;
   }
 
   byNo(no: number): AgentRow | undefined {
-    return read(first<Stored>(this.#byNo, no));
+    return this.#read(first<Stored>(this.#byNo, no));
   }
 
   byAddress(address: string): AgentRow | undefined {
-    return read(first<Stored>(this.#byAddress, address));
+    return this.#read(first<Stored>(this.#byAddress, address));
   }
 
   /** By address; a tenant, or a tenant's type, is a range of addresses. */
@@ -165,7 +180,7 @@ export class AgentsTable {
     }
     const page = this.#db.prepare(`SELECT ${COLUMNS}, ${COUNTS} FROM agents WHERE ${terms.join(" AND ")} ORDER BY address LIMIT ?`);
     return all<Listed>(page, ...values, limit).map((stored) => ({
-      ...toAgent(stored),
+      ...this.#toAgent(stored),
       mailbox: stored.mailbox,
       parked: stored.parked,
       nextDueAt: stored.next_due ?? undefined,
@@ -193,30 +208,31 @@ export class AgentsTable {
       });
     });
   }
+
+  #read(found: Stored | undefined): AgentRow | undefined {
+    return found === undefined ? undefined : this.#toAgent(found);
+  }
+
+  #toAgent(stored: Stored): AgentRow {
+    const late = this.late.get(stored.no);
+    return {
+      no: stored.no,
+      address: stored.address,
+      status: STATUSES[stored.status] ?? "terminated",
+      turn: late?.turn ?? stored.turn,
+      head: late?.head ?? stored.head,
+      epoch: stored.epoch,
+      stateVersion: stored.state_version,
+      state: late?.state ?? stored.state,
+      createdAt: stored.created_at,
+      lastAt: late?.lastAt ?? stored.last_at,
+      meta: stored.meta ?? undefined,
+    };
+  }
 }
 
 interface Counted {
   readonly kind: string;
   readonly status?: number;
   readonly count: number;
-}
-
-function read(found: Stored | undefined): AgentRow | undefined {
-  return found === undefined ? undefined : toAgent(found);
-}
-
-function toAgent(stored: Stored): AgentRow {
-  return {
-    no: stored.no,
-    address: stored.address,
-    status: STATUSES[stored.status] ?? "terminated",
-    turn: stored.turn,
-    head: stored.head,
-    epoch: stored.epoch,
-    stateVersion: stored.state_version,
-    state: stored.state,
-    createdAt: stored.created_at,
-    lastAt: stored.last_at,
-    meta: stored.meta ?? undefined,
-  };
 }

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { JournalRow, JournalWrite, Retention } from "../../../kernel/index.ts";
+import type { LateRows } from "./late-rows.ts";
 import { all, first } from "./query.ts";
 
 const COLUMNS = "j.id, j.prev, j.agent, j.turn, j.at, j.body, j.delta, a.address";
@@ -35,7 +36,7 @@ export class JournalTable {
     this.#insert = db.prepare("INSERT INTO journal (id, prev, agent, turn, at, body, delta) VALUES (?, ?, ?, ?, ?, ?, ?)");
     this.#walk = db.prepare(
       `WITH RECURSIVE walk (id, prev) AS (
-         SELECT id, prev FROM journal WHERE id = (SELECT head FROM agents WHERE no = ?1) AND turn > ?2
+         SELECT id, prev FROM journal WHERE id = ?1 AND turn > ?2
          UNION ALL SELECT back.id, back.prev FROM walk JOIN journal back ON back.id = walk.prev WHERE back.turn > ?2),
        page (id) AS MATERIALIZED (SELECT id FROM walk ORDER BY id LIMIT ?3)
        SELECT ${COLUMNS} FROM page CROSS JOIN journal j ON j.id = page.id JOIN agents a ON a.no = j.agent ORDER BY j.id`,
@@ -61,9 +62,9 @@ export class JournalTable {
     return { id: found?.id ?? 0, at: found?.at ?? 0 };
   }
 
-  /** An agent's oldest rows after a turn, oldest first. Costs time for all of its rows after that turn. */
-  of(agent: number, after: number, limit: number): readonly JournalRow[] {
-    return all<Stored>(this.#walk, agent, after, limit).map(toRow);
+  /** The oldest rows after a turn of the agent whose newest row is `head`, oldest first. Costs time for all of its rows after that turn. */
+  of(head: number, after: number, limit: number): readonly JournalRow[] {
+    return all<Stored>(this.#walk, head, after, limit).map(toRow);
   }
 
   after(id: number, limit: number): readonly JournalRow[] {
@@ -84,11 +85,11 @@ export class JournalTable {
    * Looks at further agents, until they had `limit` rows, and drops of each the oldest rows past its bytes or its age. True
    * where agents remain to be looked at.
    */
-  trim(retention: Retention, limit: number): boolean {
+  trim(retention: Retention, limit: number, late: LateRows): boolean {
     const agents = all<{ readonly no: number; readonly head: number }>(this.#agents, this.#trimmed, limit);
     let looked = 0;
     for (const { no, head } of agents) {
-      looked += this.#trimOne(head, retention);
+      looked += this.#trimOne(late.get(no)?.head ?? head, retention, () => late.catchUp(no));
       this.#trimmed = no;
       if (looked >= limit) return true;
     }
@@ -98,7 +99,7 @@ export class JournalTable {
   }
 
   /** Walks back from an agent's newest row: what is kept begins, if it may, with a full copy of the state. */
-  #trimOne(head: number, { journalBytes, journalBefore, dedupeBefore, dedupePerAgent }: Retention): number {
+  #trimOne(head: number, { journalBytes, journalBefore, dedupeBefore, dedupePerAgent }: Retention, beforeDropping: () => void): number {
     let kept = 0;
     let bytes = 0;
     let looked = 0;
@@ -111,8 +112,10 @@ export class JournalTable {
       const isNeeded = kept === 0 || (row.at >= dedupeBefore && kept < dedupePerAgent);
       // A state that is never copied whole must not keep its journal for ever.
       isDropping ||= !isNeeded && (lacksCopy ? bytes > 2 * journalBytes : bytes > journalBytes || row.at < journalBefore);
-      if (isDropping) this.#delete.run(id);
-      else kept++;
+      if (isDropping) {
+        beforeDropping();
+        this.#delete.run(id);
+      } else kept++;
       if (row.mark !== null) lacksCopy = row.mark !== "=";
       id = row.prev;
     }

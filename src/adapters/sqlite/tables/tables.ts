@@ -33,13 +33,13 @@ export class Tables {
 
   constructor(db: DatabaseSync) {
     this.journal = new JournalTable(db);
-    this.agents = new AgentsTable(db, this.journal);
     this.mail = new MailTable(db);
     this.effects = new EffectsTable(db);
     this.dead = new DeadTable(db);
     this.replies = new RepliesTable(db);
     this.subscriptions = new SubscriptionsTable(db);
     this.facts = new FactsTable(db);
+    this.agents = new AgentsTable(db, this.journal, this.facts.number(MARK));
     this.dedupe = new DedupeTable(db, this.facts);
     this.chunks = new ChunksTable(db);
     this.ledger = new LedgerTables(db);
@@ -48,6 +48,12 @@ export class Tables {
     this.save = db.prepare("SAVEPOINT unit");
     this.release = db.prepare("RELEASE unit");
     this.undo = db.prepare("ROLLBACK TO unit");
+  }
+
+  /** Before a commit: writes agents' rows that are too far behind; all of them where `isLast`. */
+  settle(isLast = false): void {
+    const mark = this.agents.late.settle(isLast ? 0 : undefined);
+    if (mark !== undefined) this.facts.put(MARK, String(mark));
   }
 
   /** Writes a unit inside of the open transaction; it may throw half-way. What leaves goes before what comes. */
@@ -76,6 +82,8 @@ export class Tables {
 }
 
 const NONE: readonly never[] = [];
+/** The fact that says up to which journal row the agents' rows are written. */
+const MARK = "agents.upTo";
 
 /** Whether a unit is likely enough to be refused that it gets a savepoint at once. */
 export function isRisky(unit: Commit): boolean {
