@@ -31,16 +31,45 @@ export function encodeDelta(previous: string, next: string): string {
 }
 
 function commonPrefix(previous: string, next: string): number {
-  const shorter = Math.min(previous.length, next.length);
-  let length = 0;
-  while (length < shorter && previous.charCodeAt(length) === next.charCodeAt(length)) length++;
+  const length = runAfter(previous, 0, next, 0, Math.min(previous.length, next.length));
   return isHigh(next, length - 1) ? length - 1 : length;
 }
 
 function commonSuffix(previous: string, next: string, longest: number): number {
-  let length = 0;
-  while (length < longest && previous.charCodeAt(previous.length - 1 - length) === next.charCodeAt(next.length - 1 - length)) length++;
+  const length = runBefore(previous, previous.length, next, next.length, longest);
   return length > 0 && isHigh(next, next.length - length - 1) ? length - 1 : length;
+}
+
+/** Pieces shorter than this are compared unit by unit. */
+const PIECE_MIN = 16;
+const PIECE = 64;
+
+/** How many units are alike from two places on. Longer and longer pieces are compared as a whole: unit by unit costs eight times as much. */
+function runAfter(left: string, from: number, right: string, at: number, longest: number): number {
+  let length = 0;
+  for (let piece = PIECE; piece >= PIECE_MIN;) {
+    const end = length + piece;
+    if (end <= longest && left.slice(from + length, from + end) === right.slice(at + length, at + end)) {
+      length = end;
+      piece *= 2;
+    } else piece >>= 1;
+  }
+  while (length < longest && left.charCodeAt(from + length) === right.charCodeAt(at + length)) length++;
+  return length;
+}
+
+/** How many units before two places are alike. */
+function runBefore(left: string, from: number, right: string, at: number, longest: number): number {
+  let length = 0;
+  for (let piece = PIECE; piece >= PIECE_MIN;) {
+    const end = length + piece;
+    if (end <= longest && left.slice(from - end, from - length) === right.slice(at - end, at - length)) {
+      length = end;
+      piece *= 2;
+    } else piece >>= 1;
+  }
+  while (length < longest && left.charCodeAt(from - 1 - length) === right.charCodeAt(at - 1 - length)) length++;
+  return length;
 }
 
 function findCopy(
@@ -58,8 +87,7 @@ function findCopy(
       start--;
       from--;
     }
-    let length = PROBE;
-    while (start + length < end && previous.charCodeAt(from + length) === next.charCodeAt(start + length)) length++;
+    let length = runAfter(previous, from, next, start, Math.min(end - start, previous.length - from));
     if (isHigh(next, start - 1)) {
       start++;
       from++;
