@@ -184,10 +184,11 @@ export class AgentOperatingSystem {
   }
 
   /** Sends an event; resolves once it is durable in the mailbox of everyone it is for. */
-  async emit<E extends EventType>(type: E, data: Input<E["data"]>, options: EmitOptions = {}): Promise<readonly Ack[]> {
+  emit<E extends EventType>(type: E, data: Input<E["data"]>, options: EmitOptions = {}): Promise<readonly Ack[]> {
     return this.#send(
-      {
+      () => ({
         kind: "event",
+        target: this.#targetOf(options.to, options.tenant),
         name: type.name,
         data,
         version: type.version > 1 ? type.version : undefined,
@@ -195,15 +196,21 @@ export class AgentOperatingSystem {
         source: options.source,
         priority: options.priority,
         deliverAt: this.#when(options.in),
-      },
-      options.to,
+      }),
       options.tenant,
     );
   }
 
   /** The seed's `processEvent`: an event without types, for one agent or for all that accept it. */
   processEvent(event: PlainEvent): Promise<readonly Ack[]> {
-    return this.#send({ kind: "event", name: event.type, data: event.data, eventId: event.id, source: event.source }, event.to, undefined);
+    return this.#send(() => ({
+      kind: "event",
+      target: this.#targetOf(event.to, undefined),
+      name: event.type,
+      data: event.data,
+      eventId: event.id,
+      source: event.source,
+    }));
   }
 
   /** The seed's `sendAgentMessage`: an event from one agent's address to another's. */
@@ -363,10 +370,19 @@ export class AgentOperatingSystem {
     }
   }
 
-  async #send(arrival: Omit<Arrival, "target">, to: Target | undefined, tenant: string | undefined): Promise<readonly Ack[]> {
-    const { kernel } = this.#up;
-    if (to === undefined) return kernel.route(tenant ?? DEFAULT_TENANT, arrival);
-    return [await kernel.accept({ ...arrival, target: this.#address(to, tenant) })];
+  /** To the arrival's target, or, where that is empty, to all who accept it. Made here, so that what is wrong with it is a rejection. */
+  #send(make: () => Arrival, tenant: string = DEFAULT_TENANT): Promise<readonly Ack[]> {
+    try {
+      const { kernel } = this.#up;
+      const arrival = make();
+      return arrival.target === "" ? kernel.route(tenant, arrival) : kernel.accept(arrival).then(alone);
+    } catch (thrown) {
+      return Promise.reject(thrown);
+    }
+  }
+
+  #targetOf(to: Target | undefined, tenant: string | undefined): string {
+    return to === undefined ? "" : this.#address(to, tenant);
   }
 
   #when(given: string | number | undefined): number | undefined {
@@ -379,6 +395,10 @@ export class AgentOperatingSystem {
     const parts = parseAddress(target, tenant);
     return formatAddress(parts.type, parts.id, parts.tenant);
   }
+}
+
+function alone(ack: Ack): readonly Ack[] {
+  return [ack];
 }
 
 function makeFolder(dir: string): void {

@@ -9,7 +9,7 @@ import { deadRow, replyOf } from "../mail/dead.ts";
 import type { Mail } from "../mail/mailbox.ts";
 import { type Birth, lifecycleBody, type Spawner } from "./spawner.ts";
 import type { AgentStatus, Commit, ReplyRow } from "../store/store.ts";
-import type { Mutable } from "../turn/settle.ts";
+import type { Mutable } from "../turn/unit.ts";
 import type { LoadedType } from "./types.ts";
 import { AgentUnit } from "../turn/unit.ts";
 

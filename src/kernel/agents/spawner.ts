@@ -7,7 +7,7 @@ import { toJson } from "../json.ts";
 import { encodeBody, type RecordBody } from "../turn/record.ts";
 import type { Agenda } from "../time/agenda.ts";
 import type { AgentRow, Commit, JournalWrite, MaybePromise, NewAgent } from "../store/store.ts";
-import type { Mutable } from "../turn/settle.ts";
+import type { Mutable } from "../turn/unit.ts";
 import { tenantOf } from "../address.ts";
 import type { LoadedType } from "./types.ts";
 import { checkPattern } from "../mail/topics.ts";

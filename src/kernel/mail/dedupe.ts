@@ -5,7 +5,7 @@ import type { DedupeChunk, DedupeRow, JournalRow, MaybePromise, Store } from "..
 
 /** A key seen before; `durable` where its mail is still on its way into the store. */
 export interface Seen extends DedupeRow {
-  readonly durable?: Promise<unknown> | undefined;
+  durable: Promise<unknown> | undefined;
 }
 
 /** A key whose journal row is written, on its way into a chunk. */
@@ -97,17 +97,11 @@ export class DedupeIndex {
     return seen === undefined || (seen.durable === undefined && seen.at < now - this.#windowMs) ? undefined : seen;
   }
 
-  add(row: DedupeRow, durable?: Promise<unknown>): void {
-    this.#young.keys.set(row.hash, durable === undefined ? row : { ...row, durable });
-  }
-
-  /** Notes that the mail under a key is durable. */
-  settled(hash: string): void {
-    const keys = this.#young.keys.has(hash) ? this.#young.keys : this.#sealed?.keys;
-    const seen = keys?.get(hash);
-    if (seen?.durable === undefined) return;
-    const { id, seq, digest, at } = seen;
-    keys?.set(hash, { hash, id, seq, digest, at });
+  /** Notes a key; whoever gave `durable` clears it in what this gives once the mail under the key is durable. */
+  add({ hash, id, seq, digest, at }: DedupeRow, durable?: Promise<unknown>): Seen {
+    const seen = { hash, id, seq, digest, at, durable };
+    this.#young.keys.set(hash, seen);
+    return seen;
   }
 
   remove(hash: string): void {
@@ -247,5 +241,5 @@ function append(keys: Uint8Array, taken: readonly Journaled[]): Uint8Array {
 function seenIn(row: JournalRow | undefined, hash: string, since: number): Seen | undefined {
   if (row === undefined || row.at < since) return undefined;
   const found = decodeBody(row.body).dedupe?.find(([each]) => each === hash);
-  return found === undefined ? undefined : { hash, digest: found[1], seq: found[2], id: found[3], at: row.at };
+  return found === undefined ? undefined : { hash, digest: found[1], seq: found[2], id: found[3], at: row.at, durable: undefined };
 }

@@ -1,5 +1,5 @@
 import { validate } from "../contract/schema.ts";
-import type { Pending } from "../store/committer.ts";
+import { Acceptance, type AcceptanceParts } from "./acceptance.ts";
 import type { Core } from "../core.ts";
 import type { DedupeIndex } from "./dedupe.ts";
 import type { Directory } from "../agents/directory.ts";
@@ -7,8 +7,8 @@ import { type Envelope, EXTERNAL, type MailKind, PRIORITY_DEFAULT, PRIORITY_MAX 
 import type { AgentEntry } from "../agents/entry.ts";
 import { AosError, toAosError } from "../errors.ts";
 import { digest53, toJson, utf8Length } from "../json.ts";
-import type { Arriving, Mail } from "./mailbox.ts";
-import type { Commit, MailRow, MaybePromise } from "../store/store.ts";
+import type { Mail } from "./mailbox.ts";
+import type { MaybePromise } from "../store/store.ts";
 import type { LoadedType } from "../agents/types.ts";
 
 /** What arrives from outside for one agent. */
@@ -57,6 +57,7 @@ export class Intake {
   readonly #core: Core;
   readonly #directory: Directory;
   readonly #dedupe: DedupeIndex;
+  readonly #acceptances: AcceptanceParts;
   readonly #wake: (entry: AgentEntry) => void;
   isClosed = false;
 
@@ -64,6 +65,7 @@ export class Intake {
     this.#core = core;
     this.#directory = directory;
     this.#dedupe = dedupe;
+    this.#acceptances = { committer: core.committer, dedupe };
     this.#wake = wake;
   }
 
@@ -130,51 +132,28 @@ export class Intake {
     }
     const seq = this.#core.numbers.seq();
     const envelope = this.#envelope(arrival, sender, dedupe?.hash);
-    const mail: Mail = { seq, envelope, data: text, value, attempts: 0, marked: 0, stored: false, digest: dedupe?.digest };
-    const { promise, resolve, reject } = Promise.withResolvers<Ack>();
-    const dueAt = arrival.deliverAt !== undefined && arrival.deliverAt > envelope.at ? arrival.deliverAt : this.#debounced(entry, envelope);
-    const arriving: Arriving = { row: () => mailRow(mail, entry.no, dueAt) };
-    if (dedupe !== undefined) this.#dedupe.add({ ...dedupe, id: envelope.id, seq, at: envelope.at }, promise);
-    mail.arriving = arriving;
-    entry.pending++;
-    let isTurnDropped = false;
-    const pending: Pending = {
-      build: () => {
-        const turn = arriving.fused?.build();
-        isTurnDropped = arriving.fused !== undefined && turn === undefined;
-        return turn ?? unitOf(mail, arriving);
-      },
-      settled: (error, isWhole) => {
-        const { fused } = arriving;
-        const wasFused = fused !== undefined && !mail.stored;
-        // A turn that was dropped must hear of it too, or its agent waits for it for ever.
-        if (wasFused || isTurnDropped) fused?.settled(error, isWhole);
-        isTurnDropped = false;
-        if (wasFused && error !== undefined && !isWhole) {
-          // The turn could not be written, but the mail can.
-          arriving.fused = undefined;
-          this.#core.committer.push(pending);
-          return;
-        }
-        mail.arriving = undefined;
-        arriving.fused = undefined;
-        if (error !== undefined && !wasFused) undo(entry, mail, error);
-        entry.settle();
-        if (error === undefined) {
-          if (dedupe !== undefined) this.#dedupe.settled(dedupe.hash);
-          resolve({ id: envelope.id, seq, duplicate: false });
-        } else {
-          if (dedupe !== undefined) this.#dedupe.remove(dedupe.hash);
-          reject(error);
-        }
-      },
+    const mail: Mail = {
+      seq,
+      envelope,
+      data: text,
+      value,
+      attempts: 0,
+      marked: 0,
+      digest: dedupe?.digest,
+      stored: false,
+      arriving: undefined,
+      parked: undefined,
+      joinedAt: undefined,
     };
-    this.#core.committer.push(pending);
+    const dueAt = arrival.deliverAt !== undefined && arrival.deliverAt > envelope.at ? arrival.deliverAt : this.#debounced(entry, envelope);
+    const acceptance = new Acceptance(this.#acceptances, entry, mail, dueAt);
+    if (dedupe !== undefined) acceptance.remember(dedupe.hash, dedupe.digest);
+    this.#core.committer.push(acceptance);
     if (dueAt === undefined) {
       entry.mailbox.add(mail);
       this.#wake(entry);
     } else this.onDelayed(dueAt);
-    return promise;
+    return acceptance.promise;
   }
 
   /** Told of mail that joins later. */
@@ -211,34 +190,6 @@ export class Intake {
       waiters: arrival.waiters,
     };
   }
-}
-
-function unitOf(mail: Mail, arriving: Arriving): Commit {
-  mail.stored = true;
-  return { mailIn: [arriving.row()] };
-}
-
-/** Nobody was told that it is in: it must not be handled either. */
-function undo(entry: AgentEntry, mail: Mail, error: AosError): void {
-  mail.stored = false;
-  entry.mailbox.takeWhere(1, (each) => each.seq === mail.seq);
-  if (entry.attempt?.mail === mail) entry.attempt.abort(error);
-}
-
-/** Mail as it is stored. */
-export function mailRow(mail: Mail, agent: number, dueAt?: number, timer?: string): MailRow {
-  return {
-    seq: mail.seq,
-    agent,
-    priority: mail.envelope.priority,
-    dueAt,
-    parked: mail.parked,
-    attempts: mail.attempts,
-    marked: mail.marked,
-    timer,
-    head: JSON.stringify(mail.envelope),
-    data: mail.data,
-  };
 }
 
 /** @throws AosError LIMIT_EXCEEDED where a priority is not a whole number from 0 to 9. */

@@ -5,8 +5,7 @@ import { shortAddress } from "../address.ts";
 import type { Envelope } from "./envelope.ts";
 import { AosError } from "../errors.ts";
 import { toJson } from "../json.ts";
-import { mailRow } from "./intake.ts";
-import type { Mail } from "./mailbox.ts";
+import { type Mail, mailRow } from "./mailbox.ts";
 import type { ErrorNote } from "../turn/record.ts";
 import type { DeadRow, EffectRow } from "../store/store.ts";
 

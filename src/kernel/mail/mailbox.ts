@@ -27,9 +27,25 @@ export interface Mail {
 
 /** An acceptance on its way into the store. */
 export interface Arriving {
-  readonly row: () => MailRow;
+  row(): MailRow;
   /** Set by a turn that ended before the acceptance was written: both then share one unit. */
   fused?: Pending | undefined;
+}
+
+/** Mail as it is stored. */
+export function mailRow(mail: Mail, agent: number, dueAt?: number, timer?: string): MailRow {
+  return {
+    seq: mail.seq,
+    agent,
+    priority: mail.envelope.priority,
+    dueAt,
+    parked: mail.parked,
+    attempts: mail.attempts,
+    marked: mail.marked,
+    timer,
+    head: JSON.stringify(mail.envelope),
+    data: mail.data,
+  };
 }
 
 /** The order that is kept: one sender's mail of one priority to one agent. */

@@ -8,7 +8,7 @@ import type { AgentEntry } from "../agents/entry.ts";
 import type { Envelope } from "../mail/envelope.ts";
 import { AosError } from "../errors.ts";
 import { preview, type ScheduleSpec } from "./schedule.ts";
-import type { Mutable } from "../turn/settle.ts";
+import type { Mutable } from "../turn/unit.ts";
 import type { Commit, MailRow } from "../store/store.ts";
 import type { LoadedType } from "../agents/types.ts";
 import { shortAddress, tenantOf, typeOf } from "../address.ts";

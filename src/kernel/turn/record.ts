@@ -102,6 +102,8 @@ type Stored = readonly [
 /** Writes a body for the store: an array, since what a turn appends is what a turn costs. Ids stand in it as they are. */
 export function encodeBody(body: RecordBody): string {
   const { cause } = body;
+  const head = `["${body.kind}","${body.outcome}",${body.attempts},${body.costMs},"${body.revision}",${body.changed ? 1 : 0},${JSON.stringify(cause.id)},${JSON.stringify(cause.type)},${JSON.stringify(cause.source)},${cause.depth}`;
+  if (isPlain(body)) return body.dedupe === undefined ? `${head}]` : `${head},{"k":${JSON.stringify(body.dedupe)}}]`;
   const extra: Extra = {
     c: cause.chain === cause.id ? undefined : cause.chain,
     e: cause.eventId,
@@ -115,9 +117,23 @@ export function encodeBody(body: RecordBody): string {
     n: body.note,
     k: body.dedupe,
   };
-  const head = `["${body.kind}","${body.outcome}",${body.attempts},${body.costMs},"${body.revision}",${body.changed ? 1 : 0},${JSON.stringify(cause.id)},${JSON.stringify(cause.type)},${JSON.stringify(cause.source)},${cause.depth}`;
-  const rest = JSON.stringify(extra);
-  return rest === "{}" ? `${head}]` : `${head},${rest}]`;
+  return `${head},${JSON.stringify(extra)}]`;
+}
+
+/** Whether a body has none of the rarer parts, dedupe facts aside: most have not. */
+function isPlain({ cause, effects, sent, decisions, error, coalesced, note }: RecordBody): boolean {
+  return (
+    cause.chain === cause.id &&
+    cause.eventId === undefined &&
+    cause.correlation === undefined &&
+    cause.from === undefined &&
+    effects.length === 0 &&
+    sent === 0 &&
+    decisions.length === 0 &&
+    error === undefined &&
+    coalesced === undefined &&
+    note === undefined
+  );
 }
 
 /** Reads a stored body. */

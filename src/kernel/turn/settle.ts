@@ -14,8 +14,8 @@ import type { Outbox, Outgoing } from "../mail/outbox.ts";
 import { causeOf, isWasted, noteError, type Outcome, type RecordBody } from "./record.ts";
 import { isRetryWorthwhile, retryDelay } from "../retry.ts";
 import type { Spawner } from "../agents/spawner.ts";
-import type { Commit, JournalWrite, MailRow, ReplyRow } from "../store/store.ts";
-import { AgentUnit, type UnitParts } from "./unit.ts";
+import type { Commit, JournalWrite, ReplyRow } from "../store/store.ts";
+import { AgentUnit, type Mutable, type RowDraft, type Undone, type UnitParts } from "./unit.ts";
 import { validate } from "../contract/schema.ts";
 import type { Supervision } from "../agents/supervision.ts";
 
@@ -40,15 +40,17 @@ export interface SettleParts {
   readonly earlier: (attempt: Attempt, commit: Mutable<Commit>) => void;
 }
 
-/** A commit under construction. */
-export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
 /** Turns the end of an attempt into one unit: a turn that is done, a retry, a parked envelope, a dead letter. */
 export class Settler {
   readonly #parts: SettleParts;
+  readonly #undone: Undone;
 
   constructor(parts: SettleParts) {
     this.#parts = parts;
+    this.#undone = (entry, mail, error, isWhole) => {
+      parts.counters.forget();
+      parts.undone(entry, mail, isWhole ? undefined : error);
+    };
   }
 
   /** The handler returned. */
@@ -130,7 +132,11 @@ export class Settler {
       commit.deadIn = [deadRow(entry.no, mail, how.reason ?? how.error?.code ?? "DEAD", how.error, now, mail.attempts)];
     const reply = replyOf(mail, how.error, now);
     if (reply !== undefined) commit.replies = [reply];
-    this.#write(entry, mail, [], { rows: [{ at: now, body }], commit, onDurable: (rows) => this.#noteEnd(mail, body, reply, rows[0]) });
+    this.#write(entry, mail, [], {
+      rows: [{ at: now, body }],
+      commit,
+      onDurable: (written) => noteEnd(this.#parts, mail, body, reply, written[0]),
+    });
   }
 
   /** The envelope waits for a condition: the draft is dropped, no attempt counted, later mail proceeds. */
@@ -185,7 +191,7 @@ export class Settler {
       meta: meta ?? verdict?.meta,
       commit,
       onDurable: (rows) => {
-        this.#noteEnd(mail, body, reply, rows[0]);
+        noteEnd(this.#parts, mail, body, reply, rows[0]);
         verdict?.onDurable?.(rows);
       },
     });
@@ -247,21 +253,14 @@ export class Settler {
     });
     const commit = this.#commitOf(attempt, outgoing, reply);
     const delta = state === undefined ? undefined : encodeDelta(entry.state, state);
-    const unit: UnitParts = {
-      rows: [...outgoing.cuts, { at: attempt.now, body, delta }],
+    const row: RowDraft = { at: attempt.now, body, delta };
+    const unit = new DoneTurn(this.#parts, attempt, outgoing, reply, {
+      rows: outgoing.cuts.length === 0 ? [row] : [...outgoing.cuts, row],
       state,
       stateVersion: version === entry.stateVersion ? undefined : version,
       meta: supervision.recovered(entry),
       commit,
-      onDurable: (rows) => {
-        const own = rows.at(-1);
-        this.#noteEnd(mail, body, reply, own);
-        for (const other of attempt.others) this.#parts.ended(other, body, undefined, own);
-        if (attempt.spawns.length > 0) this.#parts.spawner.created(attempt.spawns);
-        outbox.deliver(outgoing);
-      },
-      onFailure: () => outbox.withdraw(outgoing),
-    };
+    });
     if (state !== undefined) entry.state = state;
     entry.stateVersion = version;
     entry.lastAt = attempt.now;
@@ -275,8 +274,10 @@ export class Settler {
     if (outgoing.mailIn.length > 0) commit.mailIn = outgoing.mailIn;
     if (outgoing.dead.length > 0) commit.deadIn = outgoing.dead;
     if (attempt.timersOut.length > 0) commit.timersOut = attempt.timersOut.map((timer) => ({ agent: entry.no, timer }));
-    const spent = [mail, ...attempt.others].filter((each) => hasEffects(each, attempt)).map(({ envelope }) => envelope.id);
-    if (spent.length > 0) commit.effectsOut = spent;
+    if (attempt.others.length > 0) {
+      const spent = [mail, ...attempt.others].filter((each) => hasEffects(each, attempt)).map(({ envelope }) => envelope.id);
+      if (spent.length > 0) commit.effectsOut = spent;
+    } else if (hasEffects(mail, attempt)) commit.effectsOut = [mail.envelope.id];
     if (reply !== undefined) commit.replies = [reply];
     commit.ledger = ledgerOf(attempt);
     if (attempt.spawns.length > 0) this.#parts.spawner.create(attempt.spawns, attempt.now, entry.address, commit);
@@ -285,41 +286,27 @@ export class Settler {
   }
 
   /** Queues the unit; a turn whose acceptance is not written yet joins it, so that both cost one commit. */
-  #write(entry: AgentEntry, mail: Mail, others: readonly Mail[], given: UnitParts, isKept = false): void {
+  #write(entry: AgentEntry, mail: Mail, others: readonly Mail[], parts: UnitParts, isKept = false): void {
     const { core } = this.#parts;
-    const onFailure = (error: AosError | undefined, isWhole: boolean): void => {
-      given.onFailure?.(error, isWhole);
-      this.#parts.counters.forget();
-      this.#parts.undone(entry, mail, isWhole ? undefined : error);
-    };
-    const parts: UnitParts = { ...given, onFailure };
     const { arriving } = mail;
     // Units of one agent are written in the order of its turns, hence none may join an acceptance before the last one.
     const isFusable = arriving !== undefined && !mail.stored && mail.seq > entry.turnsUpTo && others.every((other) => other.stored);
     entry.turnsUpTo = isFusable ? mail.seq : core.numbers.lastSeq;
+    const { commit } = parts;
+    const unit = new AgentUnit(core, entry, parts, mail, this.#undone);
     if (!isFusable) {
-      const commit = isKept ? parts.commit : { ...parts.commit, mailOut: [mail, ...others].map(({ seq }) => seq) };
-      core.committer.push(new AgentUnit(core, entry, { ...parts, commit }));
-    } else if (isKept) {
-      // Kept mail enters the store as it stands now.
-      const change = parts.commit.mailSet?.[0];
-      const row: MailRow = {
-        ...arriving.row(),
-        attempts: change?.attempts ?? 0,
-        dueAt: change?.dueAt ?? undefined,
-        parked: change?.parked ?? undefined,
-      };
-      arriving.fused = new AgentUnit(core, entry, { ...parts, commit: { ...parts.commit, mailSet: undefined, mailIn: [row] } });
-    } else {
-      const commit = others.length === 0 ? parts.commit : { ...parts.commit, mailOut: others.map(({ seq }) => seq) };
-      arriving.fused = new AgentUnit(core, entry, { ...parts, commit });
+      if (!isKept) commit.mailOut = others.length === 0 ? [mail.seq] : [mail, ...others].map(({ seq }) => seq);
+      core.committer.push(unit);
+      return;
     }
-  }
-
-  /** `own` is the turn's own row: a unit may have others, of cut chains or of a move. */
-  #noteEnd(mail: Mail, body: RecordBody, reply: ReplyRow | undefined, own: JournalWrite | undefined): void {
-    for (const [hash] of body.dedupe ?? []) this.#parts.dedupe.journaled(own?.agent ?? 0, hash, own?.id ?? 0);
-    this.#parts.ended(mail, body, reply, own);
+    if (isKept) {
+      // Kept mail enters the store as it stands now.
+      const change = commit.mailSet?.[0];
+      const { attempts = 0, dueAt, parked } = change ?? {};
+      commit.mailIn = [{ ...arriving.row(), attempts, dueAt: dueAt ?? undefined, parked: parked ?? undefined }];
+      commit.mailSet = undefined;
+    } else if (others.length > 0) commit.mailOut = others.map(({ seq }) => seq);
+    arriving.fused = unit;
   }
 
   #checkState(attempt: Attempt, draft: unknown): string | Promise<string> {
@@ -362,31 +349,85 @@ export class Settler {
       readonly others?: readonly Mail[];
     },
   ): RecordBody {
-    const { attempt, others = [] } = how;
+    const { attempt, others = NONE } = how;
     const isFinal = how.outcome !== "retry" && how.outcome !== "parked";
-    const keyed = isFinal ? [mail, ...others].filter(({ envelope }) => envelope.dedupe !== undefined) : [];
     const body: RecordBody = {
       kind: mail.envelope.kind,
       cause: causeOf(mail.envelope),
       outcome: how.outcome,
       attempts: how.attempts ?? mail.attempts,
-      effects: attempt?.effects ?? [],
+      effects: attempt?.effects ?? NONE,
       sent: how.sent ?? 0,
-      decisions: how.outcome === "done" ? (attempt?.decisions ?? []) : [],
+      decisions: how.outcome === "done" ? (attempt?.decisions ?? NONE) : NONE,
       costMs: attempt === undefined ? 0 : Math.round((this.#parts.core.clock.monotonic() - attempt.startedAt) * 1_000) / 1_000,
       revision: how.revision,
       changed: how.changed ?? false,
       error: how.error === undefined ? undefined : noteError(how.error),
       coalesced: others.length > 0 ? others.map(({ envelope }) => envelope.id) : undefined,
       note: how.note,
-      dedupe:
-        keyed.length === 0
-          ? undefined
-          : keyed.map((each) => [each.envelope.dedupe ?? "", digestOf(each), each.seq, each.envelope.id] as const),
+      dedupe: isFinal ? keysOf(mail, others) : undefined,
     };
     if (attempt?.entry.wake !== undefined && !isWasted(body)) attempt.entry.wake = "useful";
     return body;
   }
+}
+
+const NONE: readonly never[] = [];
+
+/** A turn that is done, until it is durable. */
+class DoneTurn implements UnitParts {
+  readonly rows: readonly RowDraft[];
+  readonly state: string | undefined;
+  readonly stateVersion: number | undefined;
+  readonly meta: AgentMeta | undefined;
+  readonly commit: Mutable<Commit>;
+  readonly #parts: SettleParts;
+  readonly #attempt: Attempt;
+  readonly #outgoing: Outgoing;
+  readonly #reply: ReplyRow | undefined;
+
+  constructor(parts: SettleParts, attempt: Attempt, outgoing: Outgoing, reply: ReplyRow | undefined, unit: UnitParts) {
+    this.rows = unit.rows;
+    this.state = unit.state;
+    this.stateVersion = unit.stateVersion;
+    this.meta = unit.meta;
+    this.commit = unit.commit;
+    this.#parts = parts;
+    this.#attempt = attempt;
+    this.#outgoing = outgoing;
+    this.#reply = reply;
+  }
+
+  onDurable(rows: readonly JournalWrite[]): void {
+    const { mail, others, spawns } = this.#attempt;
+    const body = this.rows.at(-1)?.body;
+    if (body === undefined) return;
+    const own = rows.at(-1);
+    noteEnd(this.#parts, mail, body, this.#reply, own);
+    for (const other of others) this.#parts.ended(other, body, undefined, own);
+    if (spawns.length > 0) this.#parts.spawner.created(spawns);
+    this.#parts.outbox.deliver(this.#outgoing);
+  }
+
+  onFailure(): void {
+    this.#parts.outbox.withdraw(this.#outgoing);
+  }
+}
+
+/** Tells what became of mail. `own` is the turn's own row: a unit may have others, of cut chains or of a move. */
+function noteEnd(parts: SettleParts, mail: Mail, body: RecordBody, reply: ReplyRow | undefined, own: JournalWrite | undefined): void {
+  if (body.dedupe !== undefined) for (const [hash] of body.dedupe) parts.dedupe.journaled(own?.agent ?? 0, hash, own?.id ?? 0);
+  parts.ended(mail, body, reply, own);
+}
+
+function keysOf(mail: Mail, others: readonly Mail[]): RecordBody["dedupe"] {
+  if (others.length === 0) return mail.envelope.dedupe === undefined ? undefined : [keyOf(mail)];
+  const keyed = [mail, ...others].filter(({ envelope }) => envelope.dedupe !== undefined);
+  return keyed.length === 0 ? undefined : keyed.map(keyOf);
+}
+
+function keyOf(mail: Mail): readonly [hash: string, digest: number, seq: number, id: string] {
+  return [mail.envelope.dedupe ?? "", digestOf(mail), mail.seq, mail.envelope.id];
 }
 
 /** Whether an effect's row may stand under an envelope, from this attempt or an earlier one. Parking counts no attempt. */

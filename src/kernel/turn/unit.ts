@@ -3,6 +3,7 @@ import type { Core } from "../core.ts";
 import { encodeFull } from "./delta.ts";
 import type { AgentEntry, AgentMeta } from "../agents/entry.ts";
 import type { AosError } from "../errors.ts";
+import type { Mail } from "../mail/mailbox.ts";
 import { encodeBody, type RecordBody } from "./record.ts";
 import type { AgentStatus, Commit, JournalWrite } from "../store/store.ts";
 
@@ -23,13 +24,21 @@ export interface UnitParts {
   readonly status?: AgentStatus | undefined;
   readonly epoch?: number | undefined;
   readonly meta?: AgentMeta | undefined;
-  readonly commit: Omit<Commit, "turn">;
+  /** What is written beside the agent; it is the unit's own, which completes it. */
+  readonly commit: Mutable<Commit>;
   /** After it is durable. */
-  readonly onDurable?: ((rows: readonly JournalWrite[]) => void) | undefined;
+  onDurable?(rows: readonly JournalWrite[]): void;
   /** After it failed, or was dropped (`undefined`) because something before it had failed. */
-  readonly onFailure?: ((error: AosError | undefined, isWhole: boolean) => void) | undefined;
+  onFailure?(error: AosError | undefined, isWhole: boolean): void;
 }
 
+/** Something under construction. */
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Told of mail whose unit did not commit, after the unit's own parts were. */
+export type Undone = (entry: AgentEntry, mail: Mail, error: AosError | undefined, isWhole: boolean) => void;
+
+const NO_ROWS: readonly JournalWrite[] = [];
 const SETTLED: UnitParts = { rows: [], commit: {} };
 
 /**
@@ -44,11 +53,15 @@ export class AgentUnit implements Pending {
   readonly #version: number;
   /** The state after this unit. */
   readonly #whole: string;
-  #rows: JournalWrite[] = [];
+  readonly #mail: Mail | undefined;
+  readonly #undone: Undone | undefined;
+  #rows = NO_ROWS;
   #isDropped = false;
 
-  constructor(core: Core, entry: AgentEntry, parts: UnitParts) {
+  constructor(core: Core, entry: AgentEntry, parts: UnitParts, mail?: Mail, undone?: Undone) {
     this.#core = core;
+    this.#mail = mail;
+    this.#undone = undone;
     this.#entry = entry;
     this.#parts = parts;
     this.#generation = entry.generation;
@@ -71,18 +84,15 @@ export class AgentUnit implements Pending {
     const last = entry.turn + parts.rows.length;
     const isFull = entry.turn < 2 || Math.floor(last / every) > Math.floor(entry.turn / every);
     const own = parts.own ?? parts.rows.length - 1;
-    this.#rows = parts.rows.map((draft, at) => this.#place(draft, isFull && at === own));
-    return {
-      ...parts.commit,
-      turn: {
-        journal: this.#rows,
-        state: parts.state,
-        stateVersion: parts.stateVersion,
-        status: parts.status,
-        epoch: parts.epoch,
-        meta: parts.meta === undefined ? undefined : JSON.stringify(parts.meta),
-      },
-    };
+    const [only] = parts.rows;
+    const rows =
+      parts.rows.length === 1 && only !== undefined
+        ? [this.#place(only, isFull && own === 0)]
+        : parts.rows.map((draft, at) => this.#place(draft, isFull && at === own));
+    this.#rows = rows;
+    const { commit, state, stateVersion, status, epoch, meta } = parts;
+    commit.turn = { journal: rows, state, stateVersion, status, epoch, meta: meta === undefined ? undefined : JSON.stringify(meta) };
+    return commit;
   }
 
   settled(error: AosError | undefined, isWhole: boolean): void {
@@ -99,11 +109,13 @@ export class AgentUnit implements Pending {
       // What was built on a unit of the same batch that failed fails with it, by no fault of its own.
       const isFollower = entry.isStale;
       if (!isFollower) entry.invalidate();
-      this.#parts.onFailure?.(isFollower && !isWhole ? undefined : error, isWhole);
+      const own = isFollower && !isWhole ? undefined : error;
+      this.#parts.onFailure?.(own, isWhole);
+      if (this.#mail !== undefined) this.#undone?.(entry, this.#mail, own, isWhole);
     }
     // Whoever still holds the unit must not hold what it wrote: a collection of young objects would keep all of it.
     this.#parts = SETTLED;
-    this.#rows = [];
+    this.#rows = NO_ROWS;
     entry.settle();
   }
 
