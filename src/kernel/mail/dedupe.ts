@@ -15,7 +15,7 @@ interface Journaled {
 }
 
 /** Keys that have a journal row, in memory at once, twice at most. */
-const FLUSH_AT = 8_192;
+const FLUSH_AT = 16_384;
 const BATCH_KEYS = 512;
 const RECALL_ROWS = 1_000;
 /** Keys in a chunk: with 16 bytes each it fits a page. */

@@ -11,23 +11,35 @@ export interface LateRow {
   readonly state: string | undefined;
 }
 
+/**
+ * An agent that is or was behind. It is changed in place, since objects and tables that come and go with each turn are
+ * promoted by the collector, and keep every state that they held alive.
+ */
 interface Kept extends LateRow {
+  readonly no: number;
+  turn: number;
+  head: number;
+  lastAt: number;
+  state: string | undefined;
+  isLate: boolean;
   /** Its oldest journal row that the agent's row does not contain. */
-  readonly from: number;
+  from: number;
   /** Where the journal stood, in units of cost, at that row. */
-  readonly since: number;
+  since: number;
 }
 
 /**
  * Journal that the agents' rows may lag behind, in bytes: it is read again when a store is opened after an unclean end.
  * Each row counts `ROW_COST` more than its texts.
  */
-const LAG_BYTES = 8 << 20;
+const LAG_BYTES = 16 << 20;
 const ROW_COST = 512;
 /** States above this are written at once: what they cost is not the page that they stand on. */
 const STATE_MAX = 32_768;
 /** Journal rows after which it is written down anew how far the agents' rows have come. */
 const MARK_ROWS = 1_024;
+/** Agents that may be remembered although they are not late, beside as many as are. */
+const FORGET_AT = 1_024;
 
 /**
  * Agents whose row is behind their journal. A turn appends its journal row, which holds how the state changed; the
@@ -41,14 +53,17 @@ export class LateRows {
   readonly #write: StatementSync;
   readonly #writeTurn: StatementSync;
   readonly #journal: StatementSync;
-  /** In the order of `from`. */
   #rows = new Map<number, Kept>();
+  #late = 0;
+  /** Those that are late in the order of `from`; an entry whose agent was written since is skipped. */
+  #queue: (readonly [kept: Kept, from: number])[] = [];
+  #first = 0;
   #position = 0;
   #newest: number;
   #mark: number;
   #markInCommit: number | undefined;
-  /** What the open transaction changed, to be taken back with it. */
-  readonly #undo: [no: number, before: Kept | undefined][] = [];
+  /** What the open transaction changed, and how it was, to be taken back with it. */
+  readonly #undo: Kept[] = [];
 
   constructor(db: DatabaseSync, mark: number) {
     this.#turn = db.prepare("SELECT turn FROM agents WHERE no = ?");
@@ -62,7 +77,8 @@ export class LateRows {
   }
 
   get(no: number): LateRow | undefined {
-    return this.#rows.get(no);
+    const kept = this.#rows.get(no);
+    return kept?.isLate === true ? kept : undefined;
   }
 
   /** Whether a turn's row may wait: where the journal holds all that it changes, and that is little. */
@@ -74,31 +90,27 @@ export class LateRows {
   /** Takes in a turn whose row waits; false where it does not follow the agent's last one. */
   take(row: JournalWrite, state: string | undefined): boolean {
     const known = this.#rows.get(row.agent);
-    const turn = known === undefined ? this.#storedTurn(row.agent) : known.turn;
+    const turn = known?.isLate === true ? known.turn : first<{ readonly turn: number }>(this.#turn, row.agent)?.turn;
     if (turn !== row.turn - 1) return false;
-    this.#note(row.agent, known);
-    this.#rows.set(row.agent, {
-      turn: row.turn,
-      head: row.id,
-      lastAt: row.at,
-      state: state ?? known?.state,
-      from: known?.from ?? row.id,
-      since: known?.since ?? this.#position,
-    });
+    const kept = known ?? this.#add(row.agent);
+    this.#undo.push({ ...kept });
+    this.#put(kept, row, state);
     return true;
   }
 
   /** Forgets what was waiting of an agent, since its row is being written. */
   drop(no: number): void {
-    const known = this.#rows.get(no);
-    if (known === undefined) return;
-    this.#note(no, known);
-    this.#rows.delete(no);
+    const kept = this.#rows.get(no);
+    if (kept?.isLate !== true) return;
+    this.#undo.push({ ...kept });
+    kept.isLate = false;
+    kept.state = undefined;
+    this.#late--;
   }
 
   /** Writes an agent's row now if it is behind. */
   catchUp(no: number): void {
-    const late = this.#rows.get(no);
+    const late = this.get(no);
     if (late === undefined) return;
     if (late.state === undefined) this.#writeTurn.run(late.turn, late.head, late.lastAt, no);
     else this.#write.run(late.turn, late.head, late.lastAt, late.state, no);
@@ -113,11 +125,10 @@ export class LateRows {
 
   /** Before a commit: writes the rows that are too far behind. Gives the mark where it is time to store it. */
   settle(lagBytes: number = LAG_BYTES): number | undefined {
-    for (const [no, { since }] of this.#rows) {
-      if (since + lagBytes > this.#position) break;
-      this.catchUp(no);
+    for (let oldest = this.#oldest(); oldest !== undefined && oldest.since + lagBytes <= this.#position; oldest = this.#oldest()) {
+      this.catchUp(oldest.no);
     }
-    const [oldest] = this.#rows.values();
+    const oldest = this.#oldest();
     const mark = oldest === undefined ? this.#newest : oldest.from - 1;
     if (mark - this.#mark < (lagBytes === 0 ? 1 : MARK_ROWS)) return undefined;
     this.#markInCommit = mark;
@@ -128,6 +139,7 @@ export class LateRows {
     this.#undo.length = 0;
     if (this.#markInCommit !== undefined) this.#mark = this.#markInCommit;
     this.#markInCommit = undefined;
+    if (this.#rows.size > 2 * this.#late + FORGET_AT) this.#forget();
   }
 
   /** Where the open transaction stands, for `undoTo`. */
@@ -137,29 +149,56 @@ export class LateRows {
 
   /** Takes back what came after a point of the open transaction; all of it from 0. */
   undoTo(point: number): void {
-    if (this.#undo.length > point) {
-      for (const [no, before] of this.#undo.splice(point).toReversed()) {
-        if (before === undefined) this.#rows.delete(no);
-        else this.#rows.set(no, before);
-      }
-      this.#rows = new Map([...this.#rows].toSorted(([, left], [, right]) => left.from - right.from));
-    }
     if (point === 0) this.#markInCommit = undefined;
+    if (this.#undo.length <= point) return;
+    for (const before of this.#undo.splice(point).toReversed()) Object.assign(this.#rows.get(before.no) ?? {}, before);
+    this.#forget();
+    this.#queue = [...this.#rows.values()].toSorted((left, right) => left.from - right.from).map((kept) => [kept, kept.from]);
+    this.#first = 0;
   }
 
-  #note(no: number, before: Kept | undefined): void {
-    this.#undo.push([no, before]);
+  #add(no: number): Kept {
+    const kept: Kept = { no, turn: 0, head: 0, lastAt: 0, state: undefined, isLate: false, from: 0, since: 0 };
+    this.#rows.set(no, kept);
+    return kept;
   }
 
-  #storedTurn(no: number): number | undefined {
-    return first<{ readonly turn: number }>(this.#turn, no)?.turn;
+  #put(kept: Kept, row: { readonly id: number; readonly turn: number; readonly at: number }, state: string | undefined): void {
+    kept.turn = row.turn;
+    kept.head = row.id;
+    kept.lastAt = row.at;
+    if (state !== undefined) kept.state = state;
+    if (kept.isLate) return;
+    kept.isLate = true;
+    kept.from = row.id;
+    kept.since = this.#position;
+    this.#late++;
+    this.#queue.push([kept, row.id]);
+  }
+
+  #oldest(): Kept | undefined {
+    for (; this.#first < this.#queue.length; this.#first++) {
+      const [kept, from] = this.#queue[this.#first] ?? [];
+      if (kept?.isLate === true && kept.from === from) break;
+    }
+    if (this.#first > FORGET_AT) {
+      this.#queue.splice(0, this.#first);
+      this.#first = 0;
+    }
+    return this.#queue[this.#first]?.[0];
+  }
+
+  /** Lets go of agents that are not late any more, all at once. */
+  #forget(): void {
+    this.#rows = new Map([...this.#rows].filter(([, { isLate }]) => isLate));
+    this.#late = this.#rows.size;
   }
 
   /** Applies the journal after the mark to what is stored. */
   #recover(): void {
-    const states = new Map<number, { turn: number; state: string }>();
+    const states = new Map<number, { readonly turn: number; readonly state: string }>();
     for (const row of all<Journaled>(this.#journal, this.#mark)) {
-      const { id, agent, turn, at, bytes, delta } = row;
+      const { id, agent, turn, bytes, delta } = row;
       this.#newest = id;
       this.#position += ROW_COST + bytes + (delta?.length ?? 0);
       const stored = states.get(agent) ?? first<{ turn: number; state: string }>(this.#stored, agent);
@@ -171,16 +210,7 @@ export class LateRows {
       }
       const state = delta === null ? stored.state : applyDelta(stored.state, delta);
       states.set(agent, { turn, state });
-      const known = this.#rows.get(agent);
-      const isSame = delta === null && known?.state === undefined;
-      this.#rows.set(agent, {
-        turn,
-        head: id,
-        lastAt: at,
-        state: isSame ? undefined : state,
-        from: known?.from ?? id,
-        since: known?.since ?? this.#position,
-      });
+      this.#put(this.#rows.get(agent) ?? this.#add(agent), row, delta === null ? undefined : state);
     }
   }
 }
