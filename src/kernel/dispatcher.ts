@@ -36,6 +36,18 @@ const SLICE_MS = 10;
 const COALESCE_MAX = 99;
 const CHAINS_MAX = 20_000;
 
+const NONE: readonly never[] = [];
+
+/** Takes the ready events of the same name that a coalescing handler handles together. */
+function alike(entry: AgentEntry, mail: Mail, now: number): readonly Mail[] {
+  const isSame = (other: Mail): boolean =>
+    other.envelope.kind === "event" &&
+    other.envelope.name === mail.envelope.name &&
+    other.stored &&
+    (other.envelope.expiresAt ?? Infinity) > now;
+  return entry.mailbox.takeWhere(COALESCE_MAX, isSame);
+}
+
 /** Claims agents that have mail and starts their turns: one at a time per agent, a bounded number at once. */
 export class Dispatcher {
   #parts!: DispatchParts;
@@ -283,12 +295,11 @@ export class Dispatcher {
   /** The gates before a wake: the budget of turns and wakes, and the handler's own `wakeIf`. */
   #gate(entry: AgentEntry, type: LoadedType, mail: Mail, now: number): boolean {
     const { counters, settler, runner } = this.#parts;
-    const on = (["turns", "wakes"] as const).find(
-      (quantity) => (quantity === "turns" || entry.wake === undefined) && counters.blockedUntil(entry, quantity, now) !== undefined,
-    );
-    if (on !== undefined) {
-      const attempt = new Attempt(entry, mail, [], type, { now, monotonic: this.#parts.core.clock.monotonic() });
-      settler.park(attempt, { kind: "budget", on, until: counters.blockedUntil(entry, on, now) });
+    const turnsUntil = counters.blockedUntil(entry, "turns", now);
+    const until = turnsUntil ?? (entry.wake === undefined ? counters.blockedUntil(entry, "wakes", now) : undefined);
+    if (until !== undefined) {
+      const attempt = new Attempt(entry, mail, NONE, type, { now, monotonic: this.#parts.core.clock.monotonic() });
+      settler.park(attempt, { kind: "budget", on: turnsUntil === undefined ? "wakes" : "turns", until });
       return false;
     }
     if (!runner.wants(entry, type, mail)) {
@@ -346,21 +357,16 @@ export class Dispatcher {
       entry.mailbox.add(mail);
       return;
     }
-    const handler = type.events.get(mail.envelope.name)?.handler;
-    const isSame = (other: Mail): boolean =>
-      other.envelope.kind === "event" &&
-      other.envelope.name === mail.envelope.name &&
-      other.stored &&
-      (other.envelope.expiresAt ?? Infinity) > now;
-    const others = handler?.coalesce === true && mail.envelope.kind === "event" ? entry.mailbox.takeWhere(COALESCE_MAX, isSame) : [];
+    const isCoalescing = mail.envelope.kind === "event" && type.events.get(mail.envelope.name)?.handler.coalesce === true;
+    const others = isCoalescing ? alike(entry, mail, now) : NONE;
     const attempt = new Attempt(entry, mail, others, type, { now, monotonic: core.clock.monotonic() });
     entry.attempt = attempt;
     if (entry.wake === undefined) {
       entry.wake = "wasted";
       this.wakes++;
-      counters.count(entry, "wakes", now, attempt.ledger);
+      for (const op of counters.count(entry, "wakes", now)) attempt.addToLedger(op);
     }
-    counters.count(entry, "turns", now, attempt.ledger);
+    for (const op of counters.count(entry, "turns", now)) attempt.addToLedger(op);
     runner.run(attempt);
     if (attempt.isDead) return;
     // Most turns are over by now; only those that wait for something are listed.
@@ -371,7 +377,7 @@ export class Dispatcher {
   /** Settles mail whose turn could not be written, by its own fault. */
   failed(entry: AgentEntry, type: LoadedType, mail: Mail, error: AosError): void {
     const { core, settler } = this.#parts;
-    settler.failed(new Attempt(entry, mail, [], type, { now: core.clock.now(), monotonic: core.clock.monotonic() }), error);
+    settler.failed(new Attempt(entry, mail, NONE, type, { now: core.clock.now(), monotonic: core.clock.monotonic() }), error);
   }
 
   /** Writes what supervision says of an agent outside of any turn. */

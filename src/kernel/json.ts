@@ -8,7 +8,43 @@ const DEPTH_MAX = 200;
  * @throws AosError NOT_JSON with the JSON Pointer of the fault.
  */
 export function assertJson(value: unknown, what: string): void {
-  visit(value, what, "", 0);
+  // Only what is refused is looked at with its path.
+  if (!isJson(value, 0)) visit(value, what, "", 0);
+}
+
+function isJson(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return true;
+    case "number":
+      return Number.isFinite(value);
+    case "object":
+      return value === null || (depth < DEPTH_MAX && (Array.isArray(value) ? areJson(value, depth + 1) : isJsonObject(value, depth + 1)));
+    case "undefined":
+    case "bigint":
+    case "function":
+    case "symbol":
+      return false;
+  }
+}
+
+function areJson(values: readonly unknown[], depth: number): boolean {
+  for (let at = 0; at < values.length; at++) {
+    const value = values[at];
+    if (typeof value !== "string" && !isJson(value, depth)) return false;
+  }
+  return true;
+}
+
+function isJsonObject(value: object, depth: number): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  for (const key in value) {
+    const member = (value as Record<string, unknown>)[key];
+    if (member !== undefined && !isJson(member, depth)) return false;
+  }
+  return true;
 }
 
 function visit(value: unknown, what: string, path: string, depth: number): void {

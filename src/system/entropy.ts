@@ -3,6 +3,7 @@ import type { Clock, Entropy, Hasher } from "../kernel/index.ts";
 
 const POOL_BYTES = 8_192;
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const DIGITS = Array.from({ length: 16 }, (_, digit) => digit.toString(16));
 
 /** Identifiers and randomness from the operating system's generator. */
 export class SystemEntropy implements Entropy {
@@ -11,6 +12,7 @@ export class SystemEntropy implements Entropy {
   #used = POOL_BYTES;
   #lastMs = 0;
   #counter = 0;
+  #prefix = "";
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -19,18 +21,20 @@ export class SystemEntropy implements Entropy {
   /** Time in ms, then a 12-bit counter that rises within it (RFC 9562 §6.2, method 1), then 62 random bits. */
   uuid(): string {
     const now = this.#clock.now();
-    if (now > this.#lastMs) {
-      this.#lastMs = now;
-      this.#counter = 0;
-    } else if (++this.#counter > 0xfff) {
-      this.#lastMs++;
-      this.#counter = 0;
-    }
-    const time = this.#lastMs.toString(16).padStart(12, "0");
+    if (now > this.#lastMs) this.#begin(now);
+    else if (++this.#counter > 0xfff) this.#begin(this.#lastMs + 1);
     const pool = this.#take(8);
     const hex = (at: number): string => HEX[this.#pool[pool + at] ?? 0] ?? "00";
     const variant = HEX[((this.#pool[pool] ?? 0) & 0x3f) | 0x80] ?? "80";
-    return `${time.slice(0, 8)}-${time.slice(8)}-7${this.#counter.toString(16).padStart(3, "0")}-${variant}${hex(1)}-${hex(2)}${hex(3)}${hex(4)}${hex(5)}${hex(6)}${hex(7)}`;
+    const low = HEX[this.#counter & 0xff] ?? "00";
+    return `${this.#prefix}${DIGITS[this.#counter >> 8] ?? "0"}${low}-${variant}${hex(1)}-${hex(2)}${hex(3)}${hex(4)}${hex(5)}${hex(6)}${hex(7)}`;
+  }
+
+  #begin(ms: number): void {
+    this.#lastMs = ms;
+    this.#counter = 0;
+    const time = ms.toString(16).padStart(12, "0");
+    this.#prefix = `${time.slice(0, 8)}-${time.slice(8)}-7`;
   }
 
   random(): number {

@@ -16,6 +16,8 @@ const PERIODS: readonly { readonly period: Period; readonly end: (now: number) =
   { period: "month", end: month },
 ];
 
+const NONE: readonly never[] = [];
+
 /** The text that sorts before the keys of all buckets that start at a time or later, and after all others. */
 export function counterKeysFrom(at: number): string {
   return String(at).padStart(14, "0");
@@ -70,6 +72,7 @@ export class Counters {
 
   /** When a quantity is allowed again, epoch ms; undefined where it is now. */
   blockedUntil(entry: AgentEntry, quantity: string, now: number): number | undefined {
+    if (this.#budget(entry) === undefined) return undefined;
     let until: number | undefined;
     for (const { key, limit, to } of this.#buckets(entry, quantity, now)) {
       if ((this.#known(key) ?? 0) >= limit) until = Math.max(until ?? 0, to);
@@ -77,13 +80,13 @@ export class Counters {
     return until;
   }
 
-  /** Counts one, in memory at once and in the ledger with the commit that carries `ops`. */
-  count(entry: AgentEntry, quantity: string, now: number, ops: LedgerOp[]): void {
-    if (this.#budget(entry) === undefined) return;
-    for (const { key } of this.#buckets(entry, quantity, now)) {
+  /** Counts one, in memory at once and in the ledger with the commit that carries what this gives. */
+  count(entry: AgentEntry, quantity: string, now: number): readonly LedgerOp[] {
+    if (this.#budget(entry) === undefined) return NONE;
+    return this.#buckets(entry, quantity, now).map(({ key }) => {
       this.#remember(key, (this.#known(key) ?? 0) + 1);
-      ops.push({ op: "add", class: COUNTER_CLASS, key, delta: 1 });
-    }
+      return { op: "add", class: COUNTER_CLASS, key, delta: 1 };
+    });
   }
 
   /** Forgets what was counted for commits that failed; it is read again. */

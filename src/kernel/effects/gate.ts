@@ -8,7 +8,6 @@ import type { ChainBudget } from "./chain-budget.ts";
 import type { Counters } from "./counters.ts";
 import { AosError, type AosErrorCode, ERROR_CODES, toAosError } from "../errors.ts";
 import { canonicalJson, toJson } from "../json.ts";
-import type { LedgerOp } from "../store/ledger.ts";
 import type { ErrorNote } from "../turn/record.ts";
 import type { EffectRow, EffectState } from "../store/store.ts";
 
@@ -145,7 +144,7 @@ export class Gate {
       this.#write(() => ({ effects: [doubtful] }));
       this.#core.report({ event: "effect.in-doubt", agent: attempt.entry.address, effect: row.id, name: row.name });
     }
-    attempt.effects.push({ name: row.name, key: row.key, state: "in-doubt" });
+    attempt.noteEffect({ name: row.name, key: row.key, state: "in-doubt" });
     this.park(attempt, { kind: "in-doubt", on: row.id });
   }
 
@@ -217,15 +216,14 @@ export class Gate {
   }
 
   #note(call: Call, state: string): void {
-    call.attempt.effects.push({ name: call.type.name, key: call.key, state });
+    call.attempt.noteEffect({ name: call.type.name, key: call.key, state });
     call.attempt.progressAt = this.#core.clock.monotonic();
   }
 
   /** The intent is durable, and its agent not fenced, before the call leaves. */
   async #writeIntent(attempt: Attempt, row: EffectRow): Promise<void> {
     let isFenced = false;
-    const ledger: LedgerOp[] = [];
-    this.#counters.count(attempt.entry, "effects", attempt.now, ledger);
+    const ledger = this.#counters.count(attempt.entry, "effects", attempt.now);
     await new Promise<void>((resolve, reject) => {
       this.#core.committer.push({
         build: () => {

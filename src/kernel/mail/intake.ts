@@ -1,7 +1,7 @@
 import { validate } from "../contract/schema.ts";
 import { Acceptance, type AcceptanceParts } from "./acceptance.ts";
 import type { Core } from "../core.ts";
-import type { DedupeIndex } from "./dedupe.ts";
+import type { DedupeIndex, Seen } from "./dedupe.ts";
 import type { Directory } from "../agents/directory.ts";
 import { type Envelope, EXTERNAL, type MailKind, PRIORITY_DEFAULT, PRIORITY_MAX } from "./envelope.ts";
 import type { AgentEntry } from "../agents/entry.ts";
@@ -106,14 +106,9 @@ export class Intake {
     const hash = this.#core.hasher.sha256(`${entry.address}\n${sender}\n${key}`).slice(0, 32);
     const digest = digest53(`${arrival.name}\n${text}`);
     const first = this.#dedupe.find(entry, hash, this.#core.clock.now());
-    const resume = (found: Awaited<typeof first>): Promise<Ack> => {
-      if (found === undefined) return this.#store(arrival, entry, text, value, sender, { hash, digest });
-      if (found.digest !== digest) {
-        throw new AosError("IDEMPOTENCY_CONFLICT", `key ${clip(key)} was used before with another payload`, { details: { id: found.id } });
-      }
-      const ack = { id: found.id, seq: found.seq, duplicate: true };
-      return found.durable === undefined ? Promise.resolve(ack) : found.durable.then(() => ack);
-    };
+    if (first === undefined) return this.#store(arrival, entry, text, value, sender, { hash, digest });
+    const resume = (found: Awaited<typeof first>): Promise<Ack> =>
+      found === undefined ? this.#store(arrival, entry, text, value, sender, { hash, digest }) : repeated(found, digest, key);
     return first instanceof Promise ? first.then(resume) : resume(first);
   }
 
@@ -197,6 +192,15 @@ export function checkPriority(priority: number | undefined): number {
   if (priority === undefined) return PRIORITY_DEFAULT;
   if (Number.isInteger(priority) && priority >= 0 && priority <= PRIORITY_MAX) return priority;
   throw new AosError("LIMIT_EXCEEDED", `a priority is a whole number from 0 to ${PRIORITY_MAX}`, { details: { priority } });
+}
+
+/** The same key came before: the same answer, unless it came with another payload. */
+function repeated(found: Seen, digest: number, key: string): Promise<Ack> {
+  if (found.digest !== digest) {
+    throw new AosError("IDEMPOTENCY_CONFLICT", `key ${clip(key)} was used before with another payload`, { details: { id: found.id } });
+  }
+  const ack = { id: found.id, seq: found.seq, duplicate: true };
+  return found.durable === undefined ? Promise.resolve(ack) : found.durable.then(() => ack);
 }
 
 function payloadText(arrival: Arrival, bytesMax: number): string {

@@ -25,6 +25,8 @@ export interface Outgoing {
   readonly dedupe: readonly DedupeRow[];
 }
 
+const NOTHING: Outgoing = { mailIn: [], deliveries: [], dead: [], cuts: [], dedupe: [] };
+
 /** What those who send mail tell of it and ask about it. */
 export interface Told {
   /** Told that an agent has mail. */
@@ -50,6 +52,7 @@ export class Outbox {
   }
 
   collect(attempt: Attempt): Outgoing {
+    if (attempt.messages.length === 0) return NOTHING;
     const mailIn: MailRow[] = [];
     const deliveries: { agent: number; address: string; mail: Mail; dueAt: number | undefined }[] = [];
     const dead: DeadRow[] = [];

@@ -51,6 +51,15 @@ export class ParkSignal extends Error {
   }
 }
 
+const NONE: readonly never[] = [];
+
+/** A list with one more: most attempts leave nothing of a kind, and then no list is made. */
+function grown<T>(list: readonly T[], item: T): readonly T[] {
+  if (list.length === 0) return [item];
+  (list as T[]).push(item);
+  return list;
+}
+
 /** One attempt to handle one envelope: what its handler has left so far, all of it dropped unless the turn commits. */
 export class Attempt implements RunningAttempt {
   readonly entry: AgentEntry;
@@ -64,14 +73,14 @@ export class Attempt implements RunningAttempt {
   readonly startedAt: number;
   readonly epoch: number;
   readonly generation: number;
-  readonly messages: MessageDraft[] = [];
-  readonly spawns: SpawnDraft[] = [];
-  readonly timersOut: string[] = [];
-  readonly decisions: Decision[] = [];
-  readonly effects: EffectNote[] = [];
-  readonly ledger: LedgerOp[] = [];
+  messages: readonly MessageDraft[] = NONE;
+  spawns: readonly SpawnDraft[] = NONE;
+  timersOut: readonly string[] = NONE;
+  decisions: readonly Decision[] = NONE;
+  effects: readonly EffectNote[] = NONE;
+  ledger: readonly LedgerOp[] = NONE;
   /** What the handler began and need not have waited for, and checks that could not answer at once; all of it ends before the commit. */
-  readonly checks: (Promise<unknown> | (() => Promise<unknown>))[] = [];
+  checks: readonly (Promise<unknown> | (() => Promise<unknown>))[] = NONE;
   /** Schedules whose next tick was brought forward, and to when. */
   earlier: Map<string, number> | undefined;
   /** Effects' rows of this envelope from earlier attempts, by id; read at the first call. */
@@ -117,7 +126,33 @@ export class Attempt implements RunningAttempt {
   check(work: Promise<unknown> | (() => Promise<unknown>)): void {
     // It is looked at when the handler has ended: until then a rejection is nobody's, and must not end the process.
     if (typeof work !== "function") work.catch(() => undefined);
-    this.checks.push(work);
+    this.checks = grown(this.checks, work);
+  }
+
+  addMessage(draft: MessageDraft): void {
+    this.messages = grown(this.messages, draft);
+  }
+
+  addSpawn(draft: SpawnDraft): void {
+    this.spawns = grown(this.spawns, draft);
+  }
+
+  /** Drops a timer, drafted or stored, by its name. */
+  dropTimer(timer: string): void {
+    if (this.messages.some((draft) => draft.timer === timer)) this.messages = this.messages.filter((draft) => draft.timer !== timer);
+    if (!this.timersOut.includes(timer)) this.timersOut = grown(this.timersOut, timer);
+  }
+
+  addDecision(decision: Decision): void {
+    this.decisions = grown(this.decisions, decision);
+  }
+
+  noteEffect(note: EffectNote): void {
+    this.effects = grown(this.effects, note);
+  }
+
+  addToLedger(op: LedgerOp): void {
+    this.ledger = grown(this.ledger, op);
   }
 
   /** Counts the calls of one name and input in this attempt, from 0. */

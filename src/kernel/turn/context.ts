@@ -139,7 +139,7 @@ export class Context {
       const create = (entry: AgentEntry | undefined): void => {
         if (entry !== undefined) return;
         const draft: { -readonly [K in keyof SpawnDraft]: SpawnDraft[K] } = { no: ++core.numbers.agentNo, type: loaded, address };
-        this.#attempt.spawns.push(draft);
+        this.#attempt.addSpawn(draft);
         if (checked instanceof Promise) this.#attempt.check(checked.then((value) => void (draft.config = value)));
         else draft.config = checked;
       };
@@ -158,7 +158,7 @@ export class Context {
       throw new AosError("EVENT_NOT_ACCEPTED", `type ${entry.type} sets a timer for ${type.name}, which it does not accept`);
     this.cancelTimer(name);
     this.#count();
-    this.#attempt.messages.push({
+    this.#attempt.addMessage({
       agent: entry.no,
       address: entry.address,
       ...this.#event(type, text, {}),
@@ -170,11 +170,7 @@ export class Context {
 
   cancelTimer(name: string): void {
     this.#attempt.assertAlive();
-    const timer = `t:${name}`;
-    const drafts = this.#attempt.messages;
-    const drafted = drafts.findIndex((draft) => draft.timer === timer);
-    if (drafted >= 0) drafts.splice(drafted, 1);
-    if (!this.#attempt.timersOut.includes(timer)) this.#attempt.timersOut.push(timer);
+    this.#attempt.dropTimer(`t:${name}`);
   }
 
   wakeEarlier(schedule: string, after: string | number): void {
@@ -192,7 +188,7 @@ export class Context {
   decide(decision: Decision): void {
     this.#attempt.assertAlive();
     this.#count();
-    this.#attempt.decisions.push(JSON.parse(toJson(decision, "decision")) as Decision);
+    this.#attempt.addDecision(JSON.parse(toJson(decision, "decision")) as Decision);
   }
 
   uuid(): string {
@@ -314,7 +310,7 @@ export class Context {
 
   #draft(draft: MessageDraft, isCounted = true): void {
     if (isCounted) this.#count();
-    this.#attempt.messages.push(draft);
+    this.#attempt.addMessage(draft);
   }
 
   #count(): void {

@@ -103,7 +103,8 @@ type Stored = readonly [
 export function encodeBody(body: RecordBody): string {
   const { cause } = body;
   const head = `["${body.kind}","${body.outcome}",${body.attempts},${body.costMs},"${body.revision}",${body.changed ? 1 : 0},${JSON.stringify(cause.id)},${JSON.stringify(cause.type)},${JSON.stringify(cause.source)},${cause.depth}`;
-  if (isPlain(body)) return body.dedupe === undefined ? `${head}]` : `${head},{"k":${JSON.stringify(body.dedupe)}}]`;
+  const keys = body.dedupe === undefined ? undefined : encodeKeys(body.dedupe, cause.id);
+  if (isPlain(body)) return keys === undefined ? `${head}]` : `${head},{"k":${keys}}]`;
   const extra: Extra = {
     c: cause.chain === cause.id ? undefined : cause.chain,
     e: cause.eventId,
@@ -115,9 +116,15 @@ export function encodeBody(body: RecordBody): string {
     x: body.error,
     co: body.coalesced,
     n: body.note,
-    k: body.dedupe,
   };
-  return `${head},${JSON.stringify(extra)}]`;
+  const rest = JSON.stringify(extra);
+  return keys === undefined ? `${head},${rest}]` : `${head},${rest.slice(0, -1)},"k":${keys}}]`;
+}
+
+/** Hashes are hexadecimal and stand as they are; the envelope's own id is left out. */
+function encodeKeys(keys: NonNullable<RecordBody["dedupe"]>, own: string): string {
+  const each = keys.map(([hash, digest, seq, id]) => `["${hash}",${digest},${seq},${id === own ? '""' : JSON.stringify(id)}]`);
+  return `[${each.join(",")}]`;
 }
 
 /** Whether a body has none of the rarer parts, dedupe facts aside: most have not. */
@@ -153,7 +160,7 @@ export function decodeBody(text: string): RecordBody {
     error: extra.x,
     coalesced: extra.co,
     note: extra.n,
-    dedupe: extra.k,
+    dedupe: extra.k?.map(([hash, digest, seq, envelope]) => [hash, digest, seq, envelope === "" ? id : envelope] as const),
   };
 }
 

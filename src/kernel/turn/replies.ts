@@ -71,7 +71,7 @@ export class Replies {
     const reply = known ?? (await this.#leave(attempt, target, name, text, id, waiters, timeoutMs));
     attempt.assertAlive();
     attempt.progressAt = this.#core.clock.monotonic();
-    attempt.effects.push({ name: `ask:${target}.${name}`, key: id, state: known === undefined ? "done" : "memo:done" });
+    attempt.noteEffect({ name: `ask:${target}.${name}`, key: id, state: known === undefined ? "done" : "memo:done" });
     return openReply(reply);
   }
 
