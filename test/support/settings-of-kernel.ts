@@ -245,7 +245,10 @@ export const KEEPING_EFFECTS = {
     assert.deepEqual([await recognised(t, 2, 0, { dedupe: { hours: 1 } }), await recognised(t, 2, 0, {})], [false, true]);
   },
   "dedupe.perAgent": async (t) => {
-    assert.deepEqual([await recognised(t, 0, 17_500, { dedupe: { perAgent: 240 } }), await recognised(t, 0, 17_500, {})], [false, true]);
+    assert.deepEqual(
+      [await recognised(t, 0, 17_500, { dedupe: { perAgent: 240 } }), await recognised(t, 0, 17_500, { dedupe: { perAgent: 100_000 } })],
+      [false, true],
+    );
   },
   "topics.days": async (t) => {
     const delivered = async (options: BootOptions): Promise<readonly string[]> => {
