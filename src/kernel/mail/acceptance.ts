@@ -1,5 +1,5 @@
 import type { Committer, Pending } from "../store/committer.ts";
-import type { DedupeIndex, Seen } from "./dedupe.ts";
+import type { DedupeIndex } from "./dedupe.ts";
 import type { AgentEntry } from "../agents/entry.ts";
 import type { AosError } from "../errors.ts";
 import type { Ack } from "./intake.ts";
@@ -25,7 +25,7 @@ export class Acceptance implements Pending, Arriving {
   readonly #dueAt: number | undefined;
   #resolve!: (ack: Ack) => void;
   #reject!: (error: AosError) => void;
-  #seen: Seen | undefined;
+  #hash: string | undefined;
   #isTurnDropped = false;
 
   constructor(parts: AcceptanceParts, entry: AgentEntry, mail: Mail, dueAt: number | undefined) {
@@ -44,7 +44,8 @@ export class Acceptance implements Pending, Arriving {
   /** Remembers the key that the mail came under. */
   remember(hash: string, digest: number): void {
     const { seq, envelope } = this.#mail;
-    this.#seen = this.#parts.dedupe.add({ hash, digest, id: envelope.id, seq, at: envelope.at }, this.promise);
+    this.#hash = hash;
+    this.#parts.dedupe.add({ hash, digest, id: envelope.id, seq, at: envelope.at }, this.promise);
   }
 
   row(): MailRow {
@@ -75,11 +76,11 @@ export class Acceptance implements Pending, Arriving {
     mail.arriving = undefined;
     if (error !== undefined && !wasFused) this.#undo(error);
     this.#entry.settle();
+    if (this.#hash !== undefined) this.#parts.dedupe.settled(mail.seq);
     if (error === undefined) {
-      if (this.#seen !== undefined) this.#seen.durable = undefined;
       this.#resolve({ id: mail.envelope.id, seq: mail.seq, duplicate: false });
     } else {
-      if (this.#seen !== undefined) this.#parts.dedupe.remove(this.#seen.hash);
+      if (this.#hash !== undefined) this.#parts.dedupe.remove(this.#hash);
       this.#reject(error);
     }
   }

@@ -1,18 +1,16 @@
 import type { AgentEntry } from "../agents/entry.ts";
 import { KeyFilter } from "./key-filter.ts";
+import { KeyTable, type KeyWords, keyWords } from "./key-table.ts";
 import { decodeBody } from "../turn/record.ts";
 import type { DedupeChunk, DedupeRow, JournalRow, MaybePromise, Store } from "../store/store.ts";
 
 /** A key seen before; `durable` where its mail is still on its way into the store. */
-export interface Seen extends DedupeRow {
-  durable: Promise<unknown> | undefined;
+export interface Seen extends Omit<DedupeRow, "hash"> {
+  readonly durable?: Promise<unknown> | undefined;
 }
 
-/** A key whose journal row is written, on its way into a chunk. */
-interface Journaled {
-  readonly hash: string;
-  readonly journalId: number;
-}
+/** A key whose journal row is written, on its way into a chunk: 64 bits of its hash, and the row's id. */
+type Journaled = readonly [high: number, low: number, journalId: number];
 
 /** Keys that have a journal row, in memory at once, twice at most. */
 const FLUSH_AT = 16_384;
@@ -21,17 +19,6 @@ const RECALL_ROWS = 1_000;
 /** Keys in a chunk: with 16 bytes each it fits a page. */
 const CHUNK_KEYS = 240;
 const KEY_BYTES = 16;
-
-interface Generation {
-  readonly keys: Map<string, Seen>;
-  /** Keys that have a journal row, by agent. */
-  readonly journaled: Map<number, Journaled[]>;
-  count: number;
-  /** The newest of these journal rows. */
-  newest: number;
-}
-
-const newGeneration = (): Generation => ({ keys: new Map(), journaled: new Map(), count: 0, newest: 0 });
 
 /**
  * Which dedupe keys an agent has seen. The truth is in the journal rows and the mail that carry the keys. To find them,
@@ -44,10 +31,16 @@ export class DedupeIndex {
   readonly #chunksMax: number;
   readonly #filter = new KeyFilter();
   /** The keys of now, and those that are being moved into chunks; the latter are dropped as a whole. */
-  #young: Generation = newGeneration();
-  #sealed: Generation | undefined;
-  /** Agents of the sealed generation that are still to be moved. */
-  #moving: Iterator<[number, readonly Journaled[]]> | undefined;
+  #young = new KeyTable();
+  #sealed: KeyTable | undefined;
+  /** The newest journal row of the young keys, and of the sealed ones. */
+  #newest = 0;
+  #newestSealed = 0;
+  /** Agents of the sealed keys, and how many of them were moved. */
+  #agents: readonly number[] = [];
+  #moved = 0;
+  /** Mail that is not durable yet, by its seq. */
+  readonly #arriving = new Map<number, Promise<unknown>>();
   #isMoving = false;
   #upTo: number;
 
@@ -77,45 +70,54 @@ export class DedupeIndex {
 
   /** The mail that came under a key within the window. */
   find(entry: AgentEntry, hash: string, now: number): MaybePromise<Seen | undefined> {
-    const recent = this.#recent(hash, now);
+    const key = keyWords(hash);
+    const recent = this.#recent(key, now);
     if (recent !== undefined) return recent;
     if (entry.filterGeneration !== this.#filter.generation) {
       const chunks = this.#store.dedupeChunks(entry.no);
-      if (chunks instanceof Promise) return chunks.then((read) => this.#admit(entry, read, hash, now));
-      return this.#admit(entry, chunks, hash, now);
+      if (chunks instanceof Promise) return chunks.then((read) => this.#admit(entry, read, key, hash, now));
+      return this.#admit(entry, chunks, key, hash, now);
     }
-    if (!this.#filter.has(hash)) return undefined;
+    if (!this.#filter.has(key[0], key[1])) return undefined;
     const chunks = this.#store.dedupeChunks(entry.no);
-    return chunks instanceof Promise ? chunks.then((read) => this.#search(read, hash, now)) : this.#search(chunks, hash, now);
+    return chunks instanceof Promise ? chunks.then((read) => this.#search(read, key, hash, now)) : this.#search(chunks, key, hash, now);
   }
 
-  #recent(hash: string, now: number): Seen | undefined {
-    return this.#current(this.#young.keys.get(hash) ?? this.#sealed?.keys.get(hash), now);
+  #recent(key: KeyWords, now: number): Seen | undefined {
+    const seen = this.#young.get(key) ?? this.#sealed?.get(key);
+    if (seen === undefined) return undefined;
+    const durable = this.#arriving.get(seen.seq);
+    return durable === undefined && seen.at < now - this.#windowMs ? undefined : { ...seen, durable };
   }
 
-  #current(seen: Seen | undefined, now: number): Seen | undefined {
-    return seen === undefined || (seen.durable === undefined && seen.at < now - this.#windowMs) ? undefined : seen;
+  /** Notes a key; with `durable`, its mail is on its way until `settled`. */
+  add(row: DedupeRow, durable?: Promise<unknown>): void {
+    this.#young.add(keyWords(row.hash), row);
+    if (durable !== undefined) this.#arriving.set(row.seq, durable);
   }
 
-  /** Notes a key; whoever gave `durable` clears it in what this gives once the mail under the key is durable. */
-  add({ hash, id, seq, digest, at }: DedupeRow, durable?: Promise<unknown>): Seen {
-    const seen = { hash, id, seq, digest, at, durable };
-    this.#young.keys.set(hash, seen);
-    return seen;
+  /** Notes that mail is durable, or never will be. */
+  settled(seq: number): void {
+    this.#arriving.delete(seq);
   }
 
   remove(hash: string): void {
-    this.#young.keys.delete(hash);
-    this.#sealed?.keys.delete(hash);
+    const key = keyWords(hash);
+    this.#young.remove(key);
+    this.#sealed?.remove(key);
   }
 
   /** Notes that a journal row carries the key: from here on it is found through it. */
   journaled(agent: number, hash: string, journalId: number): void {
-    const list = this.#young.journaled.get(agent);
-    if (list === undefined) this.#young.journaled.set(agent, [{ hash, journalId }]);
-    else list.push({ hash, journalId });
-    this.#young.count++;
-    this.#young.newest = journalId;
+    const key = keyWords(hash);
+    // A sealed key that gets its row only now is among the young ones from here on.
+    if (!this.#young.journal(key, agent, journalId)) {
+      const facts = this.#sealed?.get(key);
+      if (facts === undefined) return;
+      this.#young.add(key, facts);
+      this.#young.journal(key, agent, journalId);
+    }
+    this.#newest = journalId;
   }
 
   /** Chunks to write; undefined while there is little, or some are on their way. Call `done` or `failed` afterwards. */
@@ -125,52 +127,48 @@ export class DedupeIndex {
     | { readonly chunks: readonly DedupeChunk[]; readonly upTo: number; readonly done: () => void; readonly failed: () => void }
     | undefined {
     if (this.#isMoving) return undefined;
-    if (this.#moving === undefined) {
-      if (this.#young.count < FLUSH_AT) return undefined;
+    if (this.#sealed === undefined) {
+      if (this.#young.journaled < FLUSH_AT) return undefined;
       this.#sealed = this.#young;
-      this.#young = newGeneration();
-      this.#moving = this.#sealed.journaled.entries();
+      this.#newestSealed = this.#newest;
+      this.#young = new KeyTable();
+      this.#agents = this.#sealed.agents();
+      this.#moved = 0;
     }
     const taken: [number, readonly Journaled[]][] = [];
-    let count = 0;
-    let isLast = false;
-    while (count < BATCH_KEYS) {
-      const { value, done } = this.#moving.next();
-      if (done === true) {
-        isLast = true;
-        break;
-      }
-      taken.push(value);
-      count += value[1].length;
+    let moved = this.#moved;
+    for (let count = 0; count < BATCH_KEYS && moved < this.#agents.length; moved++) {
+      const agent = this.#agents[moved] ?? 0;
+      const list = this.#sealed.of(agent);
+      taken.push([agent, list]);
+      count += list.length;
     }
+    const isLast = moved === this.#agents.length;
     this.#isMoving = true;
     const chunks = taken.flatMap(([agent, list]) => this.#chunk(agent, list, now));
-    const upTo = isLast ? Math.max(this.#upTo, this.#sealed?.newest ?? 0) : this.#upTo;
+    const upTo = isLast ? Math.max(this.#upTo, this.#newestSealed) : this.#upTo;
     return {
       chunks,
       upTo,
       done: () => {
         this.#isMoving = false;
+        this.#moved = moved;
         this.#upTo = upTo;
-        for (const [, list] of taken) for (const { hash } of list) this.#filter.add(hash);
+        for (const [, list] of taken) for (const [high, low] of list) this.#filter.add(high, low);
         if (isLast) this.#drop();
       },
+      // The same again: what is in its chunk already is there twice, which does no harm.
       failed: () => {
-        // All of it again: what is in its chunk already is there twice, which does no harm.
         this.#isMoving = false;
-        this.#moving = this.#sealed?.journaled.entries();
       },
     };
   }
 
-  /** Drops the sealed generation; keys of mail that still waits have no journal row yet and live on. */
+  /** Drops the sealed keys; those of mail that still waits have no journal row yet and live on. */
   #drop(): void {
     const sealed = this.#sealed;
     this.#sealed = undefined;
-    this.#moving = undefined;
-    if (sealed === undefined || sealed.keys.size <= sealed.count) return;
-    const moved = new Set([...sealed.journaled.values()].flatMap((list) => list.map(({ hash }) => hash)));
-    for (const [hash, seen] of sealed.keys) if (!moved.has(hash)) this.#young.keys.set(hash, seen);
+    if (sealed !== undefined && sealed.waiting > 0) sealed.leave(this.#young);
   }
 
   /** An agent's keys as the end of its chunks: the last one is filled up, further ones follow, the oldest go. */
@@ -192,15 +190,13 @@ export class DedupeIndex {
     return written;
   }
 
-  #admit(entry: AgentEntry, chunks: readonly DedupeChunk[], hash: string, now: number): MaybePromise<Seen | undefined> {
+  #admit(entry: AgentEntry, chunks: readonly DedupeChunk[], key: KeyWords, hash: string, now: number): MaybePromise<Seen | undefined> {
     for (const { keys } of chunks) this.#filter.addAll(keys, KEY_BYTES);
     entry.filterGeneration = this.#filter.generation;
-    return this.#filter.has(hash) ? this.#search(chunks, hash, now) : undefined;
+    return this.#filter.has(key[0], key[1]) ? this.#search(chunks, key, hash, now) : undefined;
   }
 
-  #search(chunks: readonly DedupeChunk[], hash: string, now: number): MaybePromise<Seen | undefined> {
-    const high = Number.parseInt(hash.slice(0, 8), 16);
-    const low = Number.parseInt(hash.slice(8, 16), 16);
+  #search(chunks: readonly DedupeChunk[], [high, low]: KeyWords, hash: string, now: number): MaybePromise<Seen | undefined> {
     const ids: number[] = [];
     for (const { keys, at } of chunks) {
       if (at < now - this.#windowMs) continue;
@@ -229,10 +225,10 @@ function append(keys: Uint8Array, taken: readonly Journaled[]): Uint8Array {
   const bytes = new Uint8Array(keys.length + taken.length * KEY_BYTES);
   bytes.set(keys);
   const view = new DataView(bytes.buffer);
-  for (const [at, { hash, journalId }] of taken.entries()) {
+  for (const [at, [high, low, journalId]] of taken.entries()) {
     const from = keys.length + at * KEY_BYTES;
-    view.setUint32(from, Number.parseInt(hash.slice(0, 8), 16));
-    view.setUint32(from + 4, Number.parseInt(hash.slice(8, 16), 16));
+    view.setUint32(from, high);
+    view.setUint32(from + 4, low);
     view.setFloat64(from + 8, journalId);
   }
   return bytes;
@@ -241,5 +237,5 @@ function append(keys: Uint8Array, taken: readonly Journaled[]): Uint8Array {
 function seenIn(row: JournalRow | undefined, hash: string, since: number): Seen | undefined {
   if (row === undefined || row.at < since) return undefined;
   const found = decodeBody(row.body).dedupe?.find(([each]) => each === hash);
-  return found === undefined ? undefined : { hash, digest: found[1], seq: found[2], id: found[3], at: row.at, durable: undefined };
+  return found === undefined ? undefined : { digest: found[1], seq: found[2], id: found[3], at: row.at };
 }
