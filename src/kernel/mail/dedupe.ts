@@ -33,6 +33,8 @@ export class DedupeIndex {
   /** The keys of now, and those that are being moved into chunks; the latter are dropped as a whole. */
   #young = new KeyTable();
   #sealed: KeyTable | undefined;
+  /** An empty table, as large as the last one was. */
+  #spare: KeyTable | undefined;
   /** The newest journal row of the young keys, and of the sealed ones. */
   #newest = 0;
   #newestSealed = 0;
@@ -131,7 +133,8 @@ export class DedupeIndex {
       if (this.#young.journaled < FLUSH_AT) return undefined;
       this.#sealed = this.#young;
       this.#newestSealed = this.#newest;
-      this.#young = new KeyTable();
+      this.#young = this.#spare ?? new KeyTable();
+      this.#spare = undefined;
       this.#agents = this.#sealed.agents();
       this.#moved = 0;
     }
@@ -168,7 +171,10 @@ export class DedupeIndex {
   #drop(): void {
     const sealed = this.#sealed;
     this.#sealed = undefined;
-    if (sealed !== undefined && sealed.waiting > 0) sealed.leave(this.#young);
+    if (sealed === undefined) return;
+    if (sealed.waiting > 0) sealed.leave(this.#young);
+    sealed.clear();
+    this.#spare = sealed;
   }
 
   /** An agent's keys as the end of its chunks: the last one is filled up, further ones follow, the oldest go. */

@@ -42,6 +42,8 @@ test("a table of keys answers as a map does, whatever is added, removed and jour
       for (const agent of [1, 2, 3, 4]) assert.deepEqual(table.of(agent), linked.get(agent) ?? []);
       assert.equal(table.waiting, facts.size - rows.size);
       const rest = new KeyTable();
+      for (let key = 0; key < 100; key++) rest.add(keyWords(hashOf(key)), { id: "", seq: 1, digest: 1, at: 1 });
+      rest.clear();
       table.leave(rest);
       for (const [hash, fact] of facts) assert.deepEqual(rest.get(keyWords(hash)), rows.has(hash) ? undefined : fact);
     }),

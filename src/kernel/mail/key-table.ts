@@ -32,12 +32,12 @@ const LINKED = 4;
  * collector spends its time on. A slot takes 64 bytes. Keys that have a journal row are linked by agent.
  */
 export class KeyTable {
-  #slots = SLOTS_MIN;
-  #words = new Uint32Array(SLOTS_MIN * WORDS);
-  #doubles = new Float64Array(this.#words.buffer);
-  #kinds = new Uint8Array(SLOTS_MIN);
+  #slots: number;
+  #words: Uint32Array;
+  #doubles: Float64Array;
+  #kinds: Uint8Array;
   /** The slot of the agent's key before this one, plus 1; 0 for none. */
-  #before = new Uint32Array(SLOTS_MIN);
+  #before: Uint32Array;
   #names = new Map<number, string>();
   /** The slot of each agent's newest key that has a journal row. */
   #newest = new Map<number, number>();
@@ -45,6 +45,25 @@ export class KeyTable {
   #taken = 0;
   #journaled = 0;
   #waiting = 0;
+
+  constructor() {
+    this.#slots = SLOTS_MIN;
+    this.#words = new Uint32Array(SLOTS_MIN * WORDS);
+    this.#doubles = new Float64Array(this.#words.buffer);
+    this.#kinds = new Uint8Array(SLOTS_MIN);
+    this.#before = new Uint32Array(SLOTS_MIN);
+  }
+
+  /** Forgets all, and keeps the room. */
+  clear(): void {
+    this.#kinds.fill(EMPTY);
+    this.#before.fill(0);
+    this.#names.clear();
+    this.#newest.clear();
+    this.#taken = 0;
+    this.#journaled = 0;
+    this.#waiting = 0;
+  }
 
   /** Keys that have a journal row. */
   get journaled(): number {
