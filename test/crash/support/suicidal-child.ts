@@ -10,9 +10,9 @@ await using aos = await AgentOperatingSystem.boot({ dir, "turn.crashesMax": Numb
 await aos.loadAll([Bystander, Killer]);
 for (const { agent, id } of register) await aos.register(agent, id);
 if (isFirst === "yes") {
+  for (let at = 0; at < PINGS; at++) await aos.emit(Ping, { id: `early-${at}` }, { to: [Bystander, "main"] });
   // Later, so that it is durable before it strikes.
   await aos.emit(Die, { how: "kill" }, { to: [Killer, "main"], in: "100ms" });
-  for (let at = 0; at < PINGS; at++) await aos.emit(Ping, { id: `early-${at}` }, { to: [Bystander, "main"] });
 }
 await aos.emit(Ping, { id: "always" }, { to: [Bystander, "main"], key: "always" });
 for (;;) {
