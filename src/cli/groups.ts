@@ -42,7 +42,6 @@ export const GROUPS: readonly Group[] = [
       log: "print an agent's turns as JSON lines",
       why: "show what an event led to",
       types: "list the agent types that are loaded",
-      df: "show what the data folder holds",
     },
     load: async () => (await import("./commands/inspect.ts")).addInspect,
   },
@@ -61,6 +60,10 @@ export const GROUPS: readonly Group[] = [
   {
     verbs: { doctor: "check the data folder and the system" },
     load: async () => (await import("./commands/doctor.ts")).addDoctor,
+  },
+  {
+    verbs: { df: "show what the data folder holds, and how it grows" },
+    load: async () => (await import("./commands/storage.ts")).addStorage,
   },
   {
     verbs: { backup: "copy the whole system to a file", restore: "make a data folder of a backup" },

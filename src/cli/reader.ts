@@ -1,4 +1,6 @@
 import type { AosClient } from "../client/index.ts";
 
 /** What can be read of a system, whether it runs or not. */
-export type Reader = Pick<AosClient, "agents" | "agent" | "state" | "journal" | "deadLetters" | "deadLetter" | "usage">;
+export type Reader = Pick<AosClient, "agents" | "agent" | "state" | "journal" | "deadLetters" | "deadLetter"> & {
+  readonly upkeep: Pick<AosClient["upkeep"], "storage">;
+};

@@ -1,5 +1,6 @@
 import type { openStopped } from "../system/index.ts";
 import type { Agent, DeadLetter } from "../client/index.ts";
+import { storageRow } from "../protocol/index.ts";
 import { usageError } from "./failure.ts";
 import type { Reader } from "./reader.ts";
 import { rfc3339 } from "./time.ts";
@@ -30,7 +31,7 @@ export function stoppedReader(api: StoppedApi, tenant: string | undefined): Read
       return { items: page.items.map(letterRow), next: page.next };
     },
     deadLetter: async (id) => letterRow(await api.deadLetter(id)),
-    usage: () => api.usage(),
+    upkeep: { storage: async () => storageRow(await api.storage()) },
   };
 }
 

@@ -1,5 +1,6 @@
 import { problemError } from "./problem.ts";
 import type { Transport } from "./transport.ts";
+import type { Moment } from "./wire.ts";
 
 /** What a backup says of itself. */
 export interface BackupManifest {
@@ -35,6 +36,25 @@ export interface Diagnosis {
   }[];
 }
 
+/** What a store holds, how it grows, and where that leads. */
+export interface StorageReport {
+  readonly at: Moment;
+  readonly classes: readonly {
+    readonly name: string;
+    readonly bytes: number;
+    /** What bounds it, for people. */
+    readonly limit: string;
+    readonly capBytes?: number | undefined;
+  }[];
+  readonly bytes: number;
+  readonly diskFreeBytes?: number | undefined;
+  /** Absent while there is less than an hour of history. */
+  readonly growth?:
+    | { readonly bytesPerDay: number; readonly journalBytesPerDay: number; readonly since: Moment; readonly samples: number }
+    | undefined;
+  readonly forecast: { readonly diskFullAt?: Moment | undefined; readonly journalCapAt?: Moment | undefined };
+}
+
 const POLL_MS = 200;
 const FAILED_STATUS = 503;
 
@@ -54,6 +74,11 @@ export class UpkeepClient {
   /** How the backup stands that was begun last. */
   lastBackup(): Promise<BackupStatus> {
     return this.#transport.json({ path: "/api/backups/last" });
+  }
+
+  /** What the store holds by class, what bounds it, how it grows and where that leads. */
+  storage(): Promise<StorageReport> {
+    return this.#transport.json({ path: "/api/storage" });
   }
 
   /** Looks for what is wrong with the system and its data folder. */

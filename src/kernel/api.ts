@@ -1,4 +1,5 @@
 import type { Finding } from "./health/findings.ts";
+import type { StorageReport } from "./health/storage.ts";
 import type { Ack, Arrival } from "./mail/intake.ts";
 import type { RecordKind, Outcome, TurnRecord } from "./turn/record.ts";
 import type { AgentStatus, EffectState } from "./store/store.ts";
@@ -229,6 +230,8 @@ export interface KernelApi {
   types(): readonly { readonly name: string; readonly revision: string; readonly contract: Readonly<Record<string, unknown>> }[];
   stats(): KernelStats;
   usage(): Promise<Readonly<Record<string, number>>>;
+  /** What the store holds by class, what bounds it, how it grows and where that leads. */
+  storage(): Promise<StorageReport>;
   /** What is wrong with what the system holds; turns go on meanwhile. */
   examine(): Promise<readonly Finding[]>;
   /** Drops what belongs to nobody; how much of each. */

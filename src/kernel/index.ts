@@ -106,6 +106,7 @@ export type {
 } from "./store/store.ts";
 export { type Incarnation, incarnationOf, reincarnate } from "./store/incarnation.ts";
 export { type Finding, FINDING_CODES, type FindingCode, type FindingCodeName, finding } from "./health/findings.ts";
+export type { Growth, StorageClass, StorageReport } from "./health/storage.ts";
 export { checkLedgerOp, StoreLedger } from "./store/store-ledger.ts";
 export { applyDelta, encodeDelta, encodeFull, isFull } from "./turn/delta.ts";
 export { type Limits, LIMITS } from "./limits.ts";

@@ -19,6 +19,7 @@ import type { Platform } from "./core.ts";
 import { AosError } from "./errors.ts";
 import { dropOrphans, examine, type Patient } from "./health/examiner.ts";
 import type { Finding } from "./health/findings.ts";
+import { reportStorage, type StorageReport } from "./health/storage.ts";
 import { Gate } from "./effects/gate.ts";
 import type { Ack, Arrival } from "./mail/intake.ts";
 import { runQuery } from "./turn/queries.ts";
@@ -341,6 +342,10 @@ export class Kernel implements KernelApi {
 
   usage(): Promise<Readonly<Record<string, number>>> {
     return this.#parts.core.store.usage();
+  }
+
+  storage(): Promise<StorageReport> {
+    return reportStorage(this.#parts.core);
   }
 
   examine(): Promise<readonly Finding[]> {

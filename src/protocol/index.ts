@@ -59,4 +59,4 @@ export {
   TypesAnswer,
 } from "./answers.ts";
 export { agentRow, deadLetterRow, effectRow, mailRow, moment, recordRow, scheduleRow } from "./rows.ts";
-export { BackupAnswer, BackupRequest, DiagnosisAnswer, MendedAnswer } from "./upkeep.ts";
+export { BackupAnswer, BackupRequest, DiagnosisAnswer, MendedAnswer, StorageAnswer, storageRow } from "./upkeep.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Output, StorageReport } from "../kernel/index.ts";
 
 /** Where a backup is to be written. */
 export const BackupRequest = z.strictObject({
@@ -40,3 +41,42 @@ export const DiagnosisAnswer = z.object({
 
 /** What was dropped that belonged to nobody. */
 export const MendedAnswer = z.object({ mail: z.int(), effects: z.int(), subscriptions: z.int() });
+
+/** What a store holds, how it grows, and where that leads. */
+export const StorageAnswer = z.object({
+  at: z.iso.datetime(),
+  classes: z.array(
+    z.object({
+      name: z.string(),
+      bytes: z.int(),
+      limit: z.string().describe("what bounds it, for people"),
+      capBytes: z.int().optional().describe("what it may take at most, where that can be told in bytes"),
+    }),
+  ),
+  bytes: z.int().describe("everything, room to be used again and the log included"),
+  diskFreeBytes: z.int().optional(),
+  growth: z
+    .object({ bytesPerDay: z.int(), journalBytesPerDay: z.int(), since: z.iso.datetime(), samples: z.int() })
+    .optional()
+    .describe("absent while there is less than an hour of history"),
+  forecast: z.object({ diskFullAt: z.iso.datetime().optional(), journalCapAt: z.iso.datetime().optional() }),
+});
+
+/** A report as it goes over the wire: times as RFC 3339. */
+export function storageRow({ at, growth, forecast, ...rest }: StorageReport): Output<typeof StorageAnswer> {
+  const { diskFullAt, journalCapAt } = forecast;
+  return {
+    ...rest,
+    classes: [...rest.classes],
+    at: text(at),
+    ...(growth === undefined ? {} : { growth: { ...growth, since: text(growth.since) } }),
+    forecast: {
+      ...(diskFullAt === undefined ? {} : { diskFullAt: text(diskFullAt) }),
+      ...(journalCapAt === undefined ? {} : { journalCapAt: text(journalCapAt) }),
+    },
+  };
+}
+
+function text(at: number): string {
+  return new Date(at).toISOString();
+}

@@ -9,7 +9,7 @@ import { type Io, writeJson } from "../io.ts";
 import { commonOf } from "../program.ts";
 import type { Reader } from "../reader.ts";
 import { type Column, table } from "../table.ts";
-import { relative, size } from "../time.ts";
+import { relative } from "../time.ts";
 
 interface PsOptions {
   readonly type?: string;
@@ -24,7 +24,7 @@ interface LogOptions {
 
 const PAGE = 1_000;
 
-/** Adds `ps`, `state`, `log`, `why`, `types` and `df`. */
+/** Adds `ps`, `state`, `log`, `why` and `types`. */
 export function addInspect(program: Command, io: Io): void {
   program
     .command("ps")
@@ -95,23 +95,6 @@ function addExplain(program: Command, io: Io): void {
           ["ACCEPTS", accepts],
         ]))
           io.out(line);
-    });
-
-  program
-    .command("df")
-    .description("Show what the data folder holds, of a stopped one too.")
-    .action(async (_options: unknown, command: Command) => {
-      const common = commonOf(command);
-      const usage = await read(common, (reader) => reader.usage());
-      if (common.json === true) return writeJson(io, usage, true);
-      const total = Object.values(usage).reduce((sum, bytes) => sum + bytes, 0);
-      const rows = [...Object.entries(usage).toSorted(([, left], [, right]) => right - left), ["total", total] as const];
-      for (const line of table(rows, [
-        ["CLASS", ([name]) => name],
-        ["SIZE", ([, bytes]) => size(bytes)],
-        ["BYTES", ([, bytes]) => bytes],
-      ]))
-        io.out(line);
     });
 }
 

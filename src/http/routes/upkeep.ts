@@ -1,9 +1,9 @@
 import { AosError } from "../../kernel/index.ts";
-import { BackupAnswer, BackupRequest, DiagnosisAnswer, MendedAnswer } from "../../protocol/index.ts";
+import { BackupAnswer, BackupRequest, DiagnosisAnswer, MendedAnswer, StorageAnswer, storageRow } from "../../protocol/index.ts";
 import type { Caller } from "../guard.ts";
 import { ok, type Route, route } from "../route.ts";
 
-/** Routes for whoever keeps the system: backups and the doctor. */
+/** Routes for whoever keeps the system: room, backups and the doctor. */
 export const upkeepRoutes: readonly Route[] = [
   route({
     method: "POST",
@@ -31,6 +31,14 @@ export const upkeepRoutes: readonly Route[] = [
       if (last === undefined) throw new AosError("NOT_FOUND", "no backup was begun since this process started");
       return ok(last);
     },
+  }),
+  route({
+    method: "GET",
+    path: "/api/storage",
+    scope: "read",
+    summary: "Show what the store holds by class, what bounds it, how it grows and where that leads",
+    answers: { 200: { description: "the report", schema: StorageAnswer } },
+    handle: async ({ system }) => ok(storageRow(await system.api.storage())),
   }),
   route({
     method: "GET",

@@ -1,10 +1,12 @@
 import type { Cancel } from "../clock.ts";
 import type { Core } from "../core.ts";
+import { sampleStorage } from "../health/storage.ts";
 import { COUNTER_CLASS, counterKeysFrom } from "../effects/counters.ts";
 import type { AosError } from "../errors.ts";
 import type { Retention } from "./store.ts";
 
 const STORE_RETRY_MS = 1_000;
+const FIRST_SAMPLE_MS = 60_000;
 const HOUSEKEEPING_MS = 3_600_000;
 const PRUNE_ROWS = 2_000;
 const PRUNE_PAUSE_MS = 50;
@@ -52,12 +54,30 @@ export class Upkeep {
 
   /** Prunes now and then, from now on: every hour, and whenever much was written. */
   keepHouse(): void {
-    const { clock } = this.#core;
     this.#isKeeping = true;
-    this.#cancel = clock.at(clock.now() + HOUSEKEEPING_MS, () => {
-      this.#prune();
-      this.keepHouse();
+    // Soon after the start, since a process may not live for an hour.
+    this.#later(FIRST_SAMPLE_MS, () => {
+      this.#sample();
+      this.#everyHour();
     });
+  }
+
+  #everyHour(): void {
+    this.#later(HOUSEKEEPING_MS, () => {
+      this.#prune();
+      this.#sample();
+      this.#everyHour();
+    });
+  }
+
+  #later(ms: number, run: () => void): void {
+    const { clock } = this.#core;
+    this.#cancel = clock.at(clock.now() + ms, run);
+  }
+
+  /** What cannot be noted now is noted in an hour. */
+  #sample(): void {
+    sampleStorage(this.#core).catch(() => undefined);
   }
 
   /** Notes that so many bytes of journal were written. */
