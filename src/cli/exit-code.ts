@@ -18,6 +18,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 const BY_CODE: Readonly<Record<string, ExitCode>> = {
   AGENT_TERMINATED: EXIT.refused,
   ASK_CYCLE: EXIT.refused,
+  BACKUP_INVALID: EXIT.failed,
   CHAIN_CUT: EXIT.refused,
   CLOSED: EXIT.refused,
   DATA_TOO_NEW: EXIT.refused,
@@ -27,6 +28,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   LEDGER_FLOOR: EXIT.refused,
   LIFECYCLE_ILLEGAL: EXIT.refused,
   QUARANTINED: EXIT.refused,
+  RESTORE_UNFINISHED: EXIT.refused,
   REFUSED: EXIT.refused,
   TRANSITION_ILLEGAL: EXIT.refused,
   ASK_TIMEOUT: EXIT.failed,
