@@ -57,11 +57,9 @@ async function w1(): Promise<void> {
     const at1 = await events(aos, 1, ms / 3);
     figures.ratio("W1 64 clients", "events/s", at64.perSecond, raw100.perSecond, { atLeast: 0.5 });
     figures.ratio("W1 64 clients p99 / raw-100 p50", "ms", at64.latency.quantile(0.99), raw100.transaction.quantile(0.5), { atMost: 8 });
-    const best = Math.max(
-      ...(await Promise.all([512].map((clients) => events(aos, clients, ms)))).map((load) => load.perSecond),
-      (await events(aos, 1_024, ms)).perSecond,
-    );
-    figures.ratio("W1 best of 512 and 1,024 clients", "events/s", best, raw100.perSecond, { atLeast: 0.7 });
+    let best = at64.perSecond;
+    for (const clients of [128, 512, 1_024]) best = Math.max(best, (await events(aos, clients, ms)).perSecond);
+    figures.ratio("W1 best of 64, 128, 512 and 1,024 clients", "events/s", best, raw100.perSecond, { atLeast: 0.7 });
     figures.ratio("W1 one client p50 / raw-1 p50", "ms", at1.latency.quantile(0.5), raw1.transaction.quantile(0.5), { atMost: 2.5 });
     note(`W1 round ${round + 1} of ${rounds}`);
   }
