@@ -350,4 +350,6 @@ export interface Retention {
   readonly journalBytes: number;
   /** An agent's newest rows that may carry such keys. */
   readonly dedupePerAgent: number;
+  /** Whether a store that knows whose journal has grown since may leave the others' alone. */
+  readonly onlyGrown?: boolean | undefined;
 }

@@ -8,9 +8,10 @@ import type { Retention } from "./store.ts";
 const STORE_RETRY_MS = 1_000;
 const FIRST_SAMPLE_MS = 60_000;
 const HOUSEKEEPING_MS = 3_600_000;
-const PRUNE_ROWS = 2_000;
-const PRUNE_PAUSE_MS = 50;
-/** Journal that is written until the house is kept before its hour, unless the store is large: then half of its size. */
+/** What one slice looks at, a millisecond or two. */
+const PRUNE_ROWS = 500;
+const PRUNE_PAUSE_MS = 10;
+/** Journal that is written until the house is kept before its hour, for those that wrote much of it. */
 const WRITTEN_BYTES = 16 << 20;
 /** Longer than the longest period of a budget, a month. */
 const COUNTS_MS = 40 * 24 * 3_600_000;
@@ -29,7 +30,6 @@ export class Upkeep {
   #isStopped = false;
   #cancel: Cancel | undefined;
   #written = 0;
-  #writtenMax = WRITTEN_BYTES;
   #isPruning = false;
   #isKeeping = false;
 
@@ -64,7 +64,7 @@ export class Upkeep {
 
   #everyHour(): void {
     this.#later(HOUSEKEEPING_MS, () => {
-      this.#prune();
+      this.#prune(false);
       this.#sample();
       this.#everyHour();
     });
@@ -83,7 +83,7 @@ export class Upkeep {
   /** Notes that so many bytes of journal were written. */
   wrote(bytes: number): void {
     this.#written += bytes;
-    if (this.#written >= this.#writtenMax && this.#isKeeping) this.#prune();
+    if (this.#written >= WRITTEN_BYTES && this.#isKeeping) this.#prune(true);
   }
 
   stop(): void {
@@ -107,24 +107,22 @@ export class Upkeep {
   }
 
   /** A slice at a time, so that nobody waits for it; what fails is tried again the next time. */
-  #prune(): void {
+  #prune(onlyGrown: boolean): void {
     if (this.#isPruning || this.#isStopped) return;
     this.#isPruning = true;
     this.#written = 0;
-    void this.#slice().catch(() => {
+    void this.#slice(onlyGrown).catch(() => {
       this.#isPruning = false;
     });
   }
 
-  async #slice(): Promise<void> {
+  async #slice(onlyGrown: boolean): Promise<void> {
     if (this.#isStopped) return;
     const { clock, store } = this.#core;
-    if (await store.prune(this.#retention(clock.now()), PRUNE_ROWS)) {
-      clock.at(clock.now() + PRUNE_PAUSE_MS, () => void this.#slice().catch(() => (this.#isPruning = false)));
+    if (await store.prune({ ...this.#retention(clock.now()), onlyGrown }, PRUNE_ROWS)) {
+      clock.at(clock.now() + PRUNE_PAUSE_MS, () => void this.#slice(onlyGrown).catch(() => (this.#isPruning = false)));
       return;
     }
-    // To look at everything costs time in proportion to what there is, so it is worth it after as much was written.
-    this.#writtenMax = Math.max(WRITTEN_BYTES, (await store.size()).bytes / 2);
     this.#isPruning = false;
   }
 

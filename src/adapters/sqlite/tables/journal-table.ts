@@ -7,6 +7,9 @@ const COLUMNS = "j.id, j.prev, j.agent, j.turn, j.at, j.body, j.delta, a.address
 const FROM = "FROM journal j JOIN agents a ON a.no = j.agent";
 /** Rows that a search looks at, newest first. */
 const SEARCH_ROWS = 200_000;
+/** What an agent's journal may grow by until it is looked at again. */
+const GROWN_BYTES = 64 << 10;
+const GROWN_MAX = 50_000;
 
 interface Stored {
   readonly id: number;
@@ -29,8 +32,11 @@ export class JournalTable {
   readonly #last: StatementSync;
   readonly #delete: StatementSync;
   readonly #agents: StatementSync;
+  readonly #head: StatementSync;
   readonly #step: StatementSync;
   #trimmed = 0;
+  /** Bytes that were appended to an agent's journal since it was looked at, or since this process began. */
+  readonly #grown = new Map<number, number>();
 
   constructor(db: DatabaseSync) {
     this.#insert = db.prepare("INSERT INTO journal (id, prev, agent, turn, at, body, delta) VALUES (?, ?, ?, ?, ?, ?, ?)");
@@ -45,6 +51,7 @@ export class JournalTable {
     this.#search = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id > ? AND instr(j.body, ?) > 0 ORDER BY j.id DESC LIMIT ?`);
     this.#byId = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id = ?`);
     this.#last = db.prepare("SELECT id, at FROM journal ORDER BY id DESC LIMIT 1");
+    this.#head = db.prepare("SELECT head FROM agents WHERE no = ?");
     this.#agents = db.prepare("SELECT no, head FROM agents WHERE no > ? ORDER BY no LIMIT ?");
     this.#step = db.prepare(
       "SELECT prev, at, octet_length(body) + ifnull(octet_length(delta), 0) AS bytes, substr(delta, 1, 1) AS mark FROM journal WHERE id = ?",
@@ -53,6 +60,7 @@ export class JournalTable {
   }
 
   append(row: JournalWrite): void {
+    this.#grown.set(row.agent, (this.#grown.get(row.agent) ?? 0) + row.body.length + (row.delta?.length ?? 0));
     this.#insert.run(row.id, row.prev, row.agent, row.turn, row.at, row.body, row.delta ?? null);
   }
 
@@ -86,6 +94,7 @@ export class JournalTable {
    * where agents remain to be looked at.
    */
   trim(retention: Retention, limit: number, late: LateRows): boolean {
+    if (retention.onlyGrown === true) return this.#trimGrown(retention, limit, late);
     const agents = all<{ readonly no: number; readonly head: number }>(this.#agents, this.#trimmed, limit);
     let looked = 0;
     for (const { no, head } of agents) {
@@ -95,6 +104,20 @@ export class JournalTable {
     }
     if (agents.length === limit) return true;
     this.#trimmed = 0;
+    return false;
+  }
+
+  #trimGrown(retention: Retention, limit: number, late: LateRows): boolean {
+    let looked = 0;
+    for (const [no, bytes] of this.#grown) {
+      if (bytes < GROWN_BYTES) continue;
+      if (looked >= limit) return true;
+      this.#grown.delete(no);
+      const head = late.get(no)?.head ?? first<{ readonly head: number }>(this.#head, no)?.head;
+      if (head !== undefined) looked += this.#trimOne(head, retention, () => late.catchUp(no));
+    }
+    // Of agents that hardly grow nothing is lost: they are looked at with all the others.
+    if (this.#grown.size > GROWN_MAX) this.#grown.clear();
     return false;
   }
 
