@@ -4,6 +4,9 @@ import type { Ack, Arrival } from "./mail/intake.ts";
 import type { RecordKind, Outcome, TurnRecord } from "./turn/record.ts";
 import type { AgentStatus, EffectState } from "./store/store.ts";
 import type { ScheduleSpec } from "./time/schedule.ts";
+import type { UpgradeMark } from "./agents/entry.ts";
+import type { RolledBack, UpgradeStatus } from "./upgrade/ramper.ts";
+import type { Ramp, RampOptions } from "./upgrade/ramp.ts";
 import type { LoadableAgent } from "./agents/types.ts";
 
 /** The state that a process list shows: the durable ones, and running or sleeping in place of `initialized`. */
@@ -32,6 +35,8 @@ export interface AgentInfo {
   readonly config?: unknown;
   /** Why it is paused or quarantined, or which dependency it waits for: `waits for cfo/main (quarantined)`. */
   readonly reason?: string | undefined;
+  /** Why its state stays at an older version than the code's. */
+  readonly upgrade?: UpgradeMark | undefined;
 }
 
 /** Which agents to list or move. */
@@ -228,6 +233,12 @@ export interface KernelApi {
   runSchedule(address: string, name: string): Promise<Ack>;
 
   types(): readonly { readonly name: string; readonly revision: string; readonly contract: Readonly<Record<string, unknown>> }[];
+  /** Takes a type's agents to the version of the loaded code by stages; it goes on by itself. @throws AosError TYPE_UNKNOWN, USAGE, LIFECYCLE_ILLEGAL. */
+  applyUpgrade(type: string, options: RampOptions): Promise<Ramp>;
+  /** Puts a type's agents back to the states before their last migration. */
+  rollbackUpgrade(type: string): Promise<RolledBack>;
+  /** How the upgrades of a type, or of all loaded types, stand. @throws AosError TYPE_UNKNOWN. */
+  upgradeStatus(type?: string): Promise<readonly UpgradeStatus[]>;
   stats(): KernelStats;
   usage(): Promise<Readonly<Record<string, number>>>;
   /** What the store holds by class, what bounds it, how it grows and where that leads. */

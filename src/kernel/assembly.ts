@@ -1,4 +1,5 @@
 import { Agenda } from "./time/agenda.ts";
+import { typeOf } from "./address.ts";
 import type { Attempt } from "./turn/attempt.ts";
 import { BREAKER_POLICY, Breakers } from "./effects/breakers.ts";
 import { type Clock, notBefore } from "./clock.ts";
@@ -33,6 +34,8 @@ import { digestOf, Settler } from "./turn/settle.ts";
 import { Spawner } from "./agents/spawner.ts";
 import type { Commit, JournalWrite, ReplyRow, Store } from "./store/store.ts";
 import { failureOf, Supervision } from "./agents/supervision.ts";
+import { Ramper } from "./upgrade/ramper.ts";
+import { Upgrades } from "./upgrade/upgrades.ts";
 import { Upkeep } from "./store/upkeep.ts";
 import { Tally } from "./tally.ts";
 import { TypeRegistry } from "./agents/types.ts";
@@ -50,6 +53,8 @@ export interface KernelOptions {
   readonly commandWaitMs: number;
   /** The model that agents think with, as `provider:model`. */
   readonly model?: string | undefined;
+  /** Whether agents with an older state wait until somebody applies the upgrade, instead of going on when they wake. */
+  readonly areUpgradesHeld?: boolean | undefined;
 }
 
 /** The parts of a kernel, and what passes between them. */
@@ -59,6 +64,8 @@ export class Assembly {
   readonly machine: Clock;
   readonly directory: Directory;
   readonly dependencies: Dependencies;
+  readonly upgrades: Upgrades;
+  readonly ramper: Ramper;
   readonly dedupe: DedupeIndex;
   readonly intake: Intake;
   readonly agenda: Agenda;
@@ -118,6 +125,8 @@ export class Assembly {
       new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state })),
     );
     this.dependencies = new Dependencies(core, this.directory, wakeNo);
+    this.upgrades = new Upgrades(core, this.directory, wakeNo, options.areUpgradesHeld === true);
+    this.ramper = new Ramper(core, this.upgrades);
     const spawner = new Spawner(core, this.directory, this.agenda, () => this.dependencies.changed());
     this.replies = new Replies(core, this.intake);
     this.letters = new Letters(core, this.directory, wakeNo);
@@ -127,7 +136,7 @@ export class Assembly {
     });
     this.supervision = new Supervision(core, (entry, to, reason) => this.#escalate(entry, to, reason));
     this.desk = new ScheduleDesk(core, this.directory, this.agenda);
-    this.reader = new Reader(core, this.directory, this.dependencies, options.node);
+    this.reader = new Reader(core, this.directory, this.dependencies, this.upgrades, options.node);
     const delayed = (dueAt: number): void => this.agenda.expect(dueAt);
     const told: Told = { ready: wakeNo, delayed, debounce: (no, address, envelope) => this.desk.debounce(no, address, envelope) };
     this.publisher = new Publisher(core, this.routing, this.directory, told);
@@ -148,8 +157,7 @@ export class Assembly {
     });
     this.liveness = new Liveness(core, () => this.dispatcher.inFlight);
     this.#connect(options, { counters, chains, spawner });
-    if (!opened.wasClean) this.dispatcher.survivorsUpTo = opened.lastSeq;
-    this.intake.onDelayed = delayed;
+    this.dispatcher.survivorsUpTo = opened.wasClean ? 0 : opened.lastSeq;
   }
 
   /** Joins the parts that know each other. */
@@ -179,9 +187,10 @@ export class Assembly {
       settler: this.settler,
       runner,
       supervision: this.supervision,
-      isSupported: (entry, type) => this.dependencies.isSupported(entry, type),
+      isSupported: (entry, type) => this.upgrades.permits(entry, type) && this.dependencies.isSupported(entry, type),
       onStart: () => this.liveness.watch(),
     });
+    this.intake.onDelayed = (dueAt) => this.agenda.expect(dueAt);
     this.intake.onDebounce = (entry, envelope) => this.desk.debounce(entry.no, entry.address, envelope);
     this.agenda.quietUntil = (no, event, now) => this.desk.quietUntil(no, event, now);
     this.agenda.onCancel = (entry) =>
@@ -191,6 +200,7 @@ export class Assembly {
 
   #ended(mail: Mail, body: RecordBody, row: JournalWrite | undefined, reply: ReplyRow | undefined): void {
     this.tally.count(body);
+    if (body.outcome === "dead") this.ramper.turnFailed(mail.envelope.target, typeOf(mail.envelope.target));
     if (reply !== undefined) this.replies.settle(reply);
     if (row !== undefined && isFinal(body)) this.outcomes.settle(mail.envelope.id, row.id);
   }

@@ -27,6 +27,8 @@ export type KernelEvent =
   | { readonly event: "agent.quarantined"; readonly agent: string; readonly reason: string }
   | { readonly event: "agent.moved"; readonly agent: string; readonly from: string; readonly to: string }
   | { readonly event: "effect.in-doubt"; readonly agent: string; readonly effect: string; readonly name: string }
+  | { readonly event: "upgrade.failed"; readonly agent: string; readonly code: string; readonly message: string }
+  | { readonly event: "upgrade.stopped"; readonly type: string; readonly failed: number }
   | { readonly event: "breaker"; readonly name: string; readonly state: string }
   | { readonly event: "chain.cut"; readonly agent: string; readonly chain: string; readonly why: string }
   | { readonly event: "budget.spent"; readonly agent: string; readonly quantity: string; readonly until: number }

@@ -75,6 +75,7 @@ export const ERROR_CODES = {
   SCHEMA_MISMATCH: row(422, "queued mail no longer satisfies the contract"),
   SHUTTING_DOWN: row(503, "the system is shutting down", true),
   STATE_INVALID: row(500, "the handler left a state that its schema refuses"),
+  STATE_TOO_NEW: row(409, "an agent's stored state has a newer version than the loaded code knows"),
   STATE_TOO_LARGE: row(413, "the state is larger than the limit"),
   STORE_FAILED: row(503, "the store failed; nothing was acknowledged", true),
   TIMEOUT: row(504, "the deadline passed", true),

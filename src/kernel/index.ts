@@ -130,6 +130,9 @@ export type {
   ScheduleInfo,
 } from "./api.ts";
 export type { KernelOptions } from "./assembly.ts";
+export type { UpgradeMark } from "./agents/entry.ts";
+export type { RolledBack, UpgradeStatus } from "./upgrade/ramper.ts";
+export type { Ramp, RampOptions } from "./upgrade/ramp.ts";
 export { Kernel } from "./kernel.ts";
 export type { KernelEvent, Platform } from "./core.ts";
 export { BREAKER_POLICY, type BreakerPolicy, type BreakerState } from "./effects/breakers.ts";

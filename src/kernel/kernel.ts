@@ -25,7 +25,9 @@ import type { Ack, Arrival } from "./mail/intake.ts";
 import { runQuery } from "./turn/queries.ts";
 import { concerns, readRecord, type TurnRecord } from "./turn/record.ts";
 import type { Described } from "./time/schedule-desk.ts";
-import { readState } from "./turn/migrate.ts";
+import type { RolledBack, UpgradeStatus } from "./upgrade/ramper.ts";
+import type { Ramp, RampOptions } from "./upgrade/ramp.ts";
+import { showState } from "./turn/migrate.ts";
 import { ensureIncarnation } from "./store/incarnation.ts";
 import type { Commit, EffectState } from "./store/store.ts";
 import { checkPattern } from "./mail/topics.ts";
@@ -45,6 +47,7 @@ export class Kernel implements KernelApi {
     await ensureIncarnation(platform.store, platform.clock, platform.entropy);
     const parts = new Assembly(platform, options, opened);
     await parts.dedupe.recall();
+    await parts.ramper.recall();
     return new Kernel(parts, options, opened.wasClean);
   }
 
@@ -85,6 +88,7 @@ export class Kernel implements KernelApi {
     for (const no of await this.#parts.core.store.readyAgents()) this.#parts.dispatcher.wakeNo(no);
     this.#parts.agenda.refresh();
     this.#parts.upkeep.keepHouse();
+    this.#parts.ramper.start();
   }
 
   /**
@@ -96,6 +100,7 @@ export class Kernel implements KernelApi {
     this.#parts.dispatcher.isPaused = true;
     this.#parts.agenda.stop();
     this.#parts.upkeep.stop();
+    this.#parts.ramper.stop();
     const { clock } = this.#parts.core;
     const late = Promise.withResolvers<void>();
     const cancel = clock.at(clock.now() + drainMs, late.resolve);
@@ -215,8 +220,7 @@ export class Kernel implements KernelApi {
 
   async state(address: string): Promise<{ readonly state: unknown; readonly version: number; readonly turn: number }> {
     const entry = await this.#parts.reader.entry(fullAddress(address));
-    const type = this.#parts.core.types.get(entry.type);
-    return { state: readState(type, entry), version: type?.contract.state.version ?? entry.durableVersion, turn: entry.turn };
+    return { ...showState(this.#parts.core.types.get(entry.type), entry), turn: entry.turn };
   }
 
   journal(address: string, after = 0, limit = 100): Promise<readonly TurnRecord[]> {
@@ -313,6 +317,19 @@ export class Kernel implements KernelApi {
 
   types(): readonly { readonly name: string; readonly revision: string; readonly contract: Readonly<Record<string, unknown>> }[] {
     return this.#parts.core.types.all().map(({ name, revision, contract }) => ({ name, revision, contract: describeContract(contract) }));
+  }
+
+  async applyUpgrade(type: string, options: RampOptions): Promise<Ramp> {
+    return this.#parts.ramper.apply(this.#parts.lifecycle.typeOf(type), options);
+  }
+
+  rollbackUpgrade(type: string): Promise<RolledBack> {
+    return this.#parts.ramper.rollback(type);
+  }
+
+  async upgradeStatus(type?: string): Promise<readonly UpgradeStatus[]> {
+    const types = type === undefined ? this.#parts.core.types.all() : [this.#parts.lifecycle.typeOf(type)];
+    return Promise.all(types.map((each) => this.#parts.ramper.status(each)));
   }
 
   stats(): KernelStats {

@@ -36,6 +36,8 @@ export interface Limits {
   /** UTF-8 bytes of journal that one agent keeps, beyond what deduplication needs. */
   readonly journalBytes: number;
   readonly replyMs: number;
+  /** How long an old state is kept after its migration, at least. */
+  readonly upgradeKeepMs: number;
   /** How long a publication waits for a subscriber that does not take it, unless its sender says otherwise. */
   readonly topicMs: number;
   /** Longest time that an agent may stay blocked without progress until it is quarantined: aborts in a row. */
@@ -67,6 +69,7 @@ export const LIMITS: Limits = {
   journalMs: 30 * 24 * 3_600_000,
   journalBytes: 256 << 10,
   replyMs: 24 * 3_600_000,
+  upgradeKeepMs: 7 * 24 * 3_600_000,
   topicMs: 7 * 24 * 3_600_000,
   stuckTurns: 3,
   processCrashes: 3,

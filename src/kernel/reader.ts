@@ -7,7 +7,8 @@ import { formatAddress, parseAddress, typeOf } from "./address.ts";
 import { AosError } from "./errors.ts";
 import { readRecord, type TurnRecord } from "./turn/record.ts";
 import type { AgentListing, DeadRow, MaybePromise } from "./store/store.ts";
-import { agentInfo, mailInfo } from "./agents/views.ts";
+import type { Upgrades } from "./upgrade/upgrades.ts";
+import { agentInfo, mailInfo, metaOf } from "./agents/views.ts";
 
 const LIMIT = 100;
 const LIMIT_MAX = 1_000;
@@ -17,10 +18,12 @@ export class Reader {
   readonly #core: Core;
   readonly #directory: Directory;
   readonly #dependencies: Dependencies;
+  readonly #upgrades: Upgrades;
   readonly #node: string;
 
-  constructor(core: Core, directory: Directory, dependencies: Dependencies, node: string) {
+  constructor(core: Core, directory: Directory, dependencies: Dependencies, upgrades: Upgrades, node: string) {
     this.#core = core;
+    this.#upgrades = upgrades;
     this.#directory = directory;
     this.#dependencies = dependencies;
     this.#node = node;
@@ -116,7 +119,8 @@ export class Reader {
 
   #info(row: AgentListing): MaybePromise<AgentInfo> {
     const type = row.status === "initialized" ? this.#core.types.get(typeOf(row.address)) : undefined;
-    const waitsFor = type === undefined ? undefined : this.#dependencies.reason(row.address, type);
+    if (type === undefined) return this.#told(row, undefined);
+    const waitsFor = this.#upgrades.reason(row, metaOf(row), type) ?? this.#dependencies.reason(row.address, type);
     return waitsFor instanceof Promise ? waitsFor.then((reason) => this.#told(row, reason)) : this.#told(row, waitsFor);
   }
 

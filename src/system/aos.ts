@@ -347,6 +347,7 @@ export class AgentOperatingSystem {
           blamed: blamed === undefined ? [] : [blamed],
           commandWaitMs: settings.get("command.waitMs"),
           model: settings.get("models.default"),
+          areUpgradesHeld: settings.get("upgrade.mode") === "held",
         },
       );
       const handlers = new Map<string, TopicHandler>();

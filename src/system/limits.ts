@@ -50,6 +50,7 @@ export function limitsOf(config: AosSettings): Limits {
     journalBytes: config.get("journal.bytesPerAgent"),
     journalMs: config.get("journal.days") * DAY_MS,
     topicMs: config.get("topics.days") * DAY_MS,
+    upgradeKeepMs: config.get("upgrade.keepDays") * DAY_MS,
     replyMs: config.get("command.replyHours") * HOUR_MS,
   };
 }

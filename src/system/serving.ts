@@ -161,6 +161,8 @@ function report(log: Log, event: KernelEvent): void {
     case "turn.failed":
     case "turn.aborted":
     case "agent.quarantined":
+    case "upgrade.failed":
+    case "upgrade.stopped":
     case "effect.in-doubt":
     case "chain.cut":
     case "restart.wanted":

@@ -161,37 +161,51 @@ test("a state of an older version is migrated through each version when its agen
 });
 
 for (const how of ["throws", "invalid"] as const) {
-  test(`a migration that ${how === "throws" ? "throws" : "gives what the schema refuses"} fails its turn, and the old state is kept`, async (t) => {
+  test(`a migration that ${how === "throws" ? "throws" : "gives what the schema refuses"} leaves its agent on the old state, marked, with its mail, until fixed code comes`, async (t) => {
     const dir = folder(t);
     const before = await onDisk(t, dir);
     await before.register(person(1), "a");
-    const aos = await onDisk(t, afterCrash(t, dir));
+    const broken = afterCrash(t, dir);
+    const aos = await onDisk(t, broken);
     const Person = person(3, how);
     await aos.load(Person);
-    const record = await ended(aos, await aos.emit(Put, { n: 7 }, { to: [Person, "a"] }));
-    assert.equal(record.outcome, "dead");
-    assert.equal(record.error?.code, how === "throws" ? "MIGRATION_FAILED" : "STATE_INVALID");
-    assert.equal((await aos.kernel.agent("person/a")).stateVersion, 1);
-    const fixed = await onDisk(t, afterCrash(t, dir));
+    await aos.emit(Put, { n: 7 }, { to: [Person, "a"] });
+    await rest(aos);
+    const { upgrade, ...info } = await aos.kernel.agent("person/a");
+    assert.deepEqual([info.state, info.stateVersion, info.mailbox], ["sleeping", 1, 1]);
+    assert.deepEqual([upgrade?.status, upgrade?.code, upgrade?.from, upgrade?.to], ["failed", "MIGRATION_FAILED", 1, 3]);
+    assert.match(info.reason ?? "", how === "throws" ? /version 1 threw: cannot/ : /upgrade failed/);
+    assert.equal(upgrade?.path, how === "throws" ? undefined : "/first");
+    assert.deepEqual(await aos.kernel.state("person/a"), { state: { name: "ann" }, version: 1, turn: 2 });
+    if (how === "throws") await refused("MIGRATION_FAILED", aos.query(Person, "a", "all", {}));
+    assert.deepEqual((await aos.kernel.deadLetters({})).items, []);
+    const fixed = await onDisk(t, afterCrash(t, broken));
     await fixed.load(person(3));
-    assert.deepEqual((await fixed.kernel.state("person/a")).state, {
-      first: "ann",
-      last: "?",
-      age: 0,
-    });
+    await rest(fixed);
+    assert.deepEqual((await fixed.kernel.state("person/a")).state, { first: "ann", last: "?", age: 7 });
+    const now = await fixed.kernel.agent("person/a");
+    assert.deepEqual([now.stateVersion, now.upgrade, now.reason, now.mailbox], [3, undefined, undefined, 0]);
   });
 }
 
-test("a state that is newer than the code is not touched: MIGRATION_FAILED", async (t) => {
+test("a state that is newer than the code is not touched: its agent is marked, its mail waits for the newer code", async (t) => {
   const dir = folder(t);
   const before = await onDisk(t, dir);
   await before.register(person(3), "a");
-  const aos = await onDisk(t, afterCrash(t, dir));
+  const older = afterCrash(t, dir);
+  const aos = await onDisk(t, older);
   const Old = person(1);
   await aos.load(Old);
-  await refused("MIGRATION_FAILED", aos.kernel.state("person/a"));
-  const record = await ended(aos, await aos.emit(Put, { n: 7 }, { to: [Old, "a"] }));
-  assert.deepEqual([record.outcome, record.error?.code], ["dead", "MIGRATION_FAILED"]);
+  await aos.emit(Put, { n: 7 }, { to: [Old, "a"] });
+  await rest(aos);
+  await refused("STATE_TOO_NEW", aos.query(Old, "a", "all", {}));
+  assert.deepEqual((await aos.kernel.state("person/a")).version, 3);
+  const { upgrade, mailbox } = await aos.kernel.agent("person/a");
+  assert.deepEqual([upgrade?.status, upgrade?.code, mailbox], ["too-new", "STATE_TOO_NEW", 1]);
+  const newer = await onDisk(t, afterCrash(t, older));
+  await newer.load(person(3));
+  await rest(newer);
+  assert.deepEqual((await newer.kernel.state("person/a")).state, { first: "", last: "", age: 7 });
 });
 
 test("queued mail whose payload the new contract refuses is a dead letter SCHEMA_MISMATCH, and later mail goes on", async (t) => {

@@ -5,13 +5,28 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { AgentOperatingSystem, BootOptions, TurnRecord } from "../../src/index.ts";
 import { Act, Ask, Fail, Grow, Hang, Hush, Loop, Note, Probe, Spray, Think } from "./probe.ts";
-import { advance, ended, folder, onDisk, refused, rest, scene } from "./scene.ts";
+import { Aged, AgedBefore, Older } from "./aged.ts";
+import { advance, afterCrash, ended, folder, onDisk, refused, rest, scene } from "./scene.ts";
 
 /** Shows that a key changes what the system does. */
 export type Effect = (t: TestContext) => Promise<void>;
 
 const HOUR_MS = 3_600_000;
 const MAIN = "default/probe/main";
+
+/** An agent whose state is older than its code. */
+async function aged(t: TestContext, options: BootOptions): Promise<AgentOperatingSystem> {
+  const dir = folder(t);
+  await (await onDisk(t, dir)).register(AgedBefore, "a");
+  const aos = await onDisk(t, afterCrash(t, dir), options);
+  await aos.load(Aged);
+  return aos;
+}
+
+async function wakeAged(aos: AgentOperatingSystem): Promise<void> {
+  await aos.emit(Older, {}, { to: "aged/a" });
+  await rest(aos);
+}
 
 /** Boots with a setting, and `probe/main` and `probe/sink`. */
 async function probed(t: TestContext, options: BootOptions = {}): Promise<AgentOperatingSystem> {
@@ -281,6 +296,25 @@ export const KEEPING_EFFECTS = {
       return rows.filter(({ delta }) => delta?.startsWith("=") === true).length;
     };
     assert.ok((await copies(1)) > (await copies(64)));
+  },
+  "upgrade.mode": async (t) => {
+    const version = async (mode: "lazy" | "held"): Promise<number> => {
+      const aos = await aged(t, { upgrade: { mode } });
+      await wakeAged(aos);
+      return (await aos.kernel.agent("aged/a")).stateVersion;
+    };
+    assert.deepEqual([await version("lazy"), await version("held")], [2, 1]);
+  },
+  "upgrade.keepDays": async (t) => {
+    const kept = async (keepDays: number): Promise<number> => {
+      const aos = await aged(t, { upgrade: { keepDays } });
+      await wakeAged(aos);
+      await advance(aos, 2 * 24 * HOUR_MS);
+      await wakeAged(aos);
+      await advance(aos, 2 * HOUR_MS);
+      return (await aos.kernel.rollbackUpgrade("aged")).rolledBack;
+    };
+    assert.deepEqual([await kept(1), await kept(3)], [0, 1]);
   },
   "cache.bytes": async (t) => {
     const inMemory = async (options: BootOptions): Promise<number> => {

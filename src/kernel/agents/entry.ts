@@ -16,6 +16,24 @@ export interface AgentMeta {
   readonly crashes?: number | undefined;
   /** Why it is paused or quarantined. */
   readonly reason?: string | undefined;
+  /** Why its state stays at an older version than the code's. */
+  readonly upgrade?: UpgradeMark | undefined;
+}
+
+/** Marks an agent that stays on its old state. */
+export interface UpgradeMark {
+  readonly status: "failed" | "too-new" | "rolled-back";
+  /** The version of its state, and the one that the code wants. */
+  readonly from: number;
+  readonly to: number;
+  /** The revision of the code. */
+  readonly revision: string;
+  /** Epoch ms. */
+  readonly at: number;
+  readonly code: string;
+  readonly message: string;
+  /** JSON Pointer of the fault in the migrated state. */
+  readonly path?: string | undefined;
 }
 
 /** The attempt in flight, as far as the agent's entry must know it. */

@@ -4,12 +4,18 @@ import type { AgentMeta } from "./entry.ts";
 import type { Envelope } from "../mail/envelope.ts";
 import type { AgentListing, MailRow } from "../store/store.ts";
 import type { TypeRegistry } from "./types.ts";
+import { markOf } from "../upgrade/upgrades.ts";
 import { EXTERNAL } from "../mail/envelope.ts";
+
+/** What an agent's row keeps beside its state. */
+export function metaOf(row: { readonly meta?: string | undefined }): AgentMeta {
+  return row.meta === undefined ? {} : (JSON.parse(row.meta) as AgentMeta);
+}
 
 /** An agent as a process list shows it. `isBusy` says whether it has a turn in flight or mail that is being handled. */
 export function agentInfo(row: AgentListing, types: TypeRegistry, isBusy: boolean, node: string): AgentInfo {
   const [tenant = "", type = "", id = ""] = row.address.split("/");
-  const meta = row.meta === undefined ? {} : (JSON.parse(row.meta) as AgentMeta);
+  const meta = metaOf(row);
   const loaded = types.get(type);
   return {
     address: shortAddress(row.address),
@@ -29,6 +35,7 @@ export function agentInfo(row: AgentListing, types: TypeRegistry, isBusy: boolea
     tags: [...(loaded?.contract.tags ?? []), ...(meta.tags ?? [])],
     config: meta.config,
     reason: meta.reason,
+    upgrade: loaded === undefined ? undefined : markOf(meta, row.stateVersion, loaded.contract.state.version),
   };
 }
 

@@ -4,7 +4,7 @@ import type { LoadedType } from "../agents/types.ts";
 
 /**
  * A draft of an agent's state, brought to the version of the loaded code by the contract's chained migrations.
- * @throws AosError MIGRATION_FAILED where a migration throws or the state is newer than the code.
+ * @throws AosError MIGRATION_FAILED where a migration throws, STATE_TOO_NEW where the state is newer than the code.
  */
 export function migrateState(
   type: LoadedType,
@@ -15,9 +15,9 @@ export function migrateState(
   if (entry.stateVersion === state.version) return draft;
   if (entry.stateVersion > state.version) {
     throw new AosError(
-      "MIGRATION_FAILED",
-      `the state of ${entry.address} is at version ${entry.stateVersion}, the code knows ${state.version}`,
-      { retryable: false },
+      "STATE_TOO_NEW",
+      `the state of ${entry.address} is at version ${entry.stateVersion}, the code knows ${state.version}; start the newer code, or roll the upgrade back`,
+      { details: { stored: entry.stateVersion, known: state.version } },
     );
   }
   for (let from = entry.stateVersion; from < state.version; from++) {
@@ -34,8 +34,18 @@ export function migrateState(
   return draft;
 }
 
-/** The last committed state for readers: a parse of its own, migrated where the code is newer. */
-export function readState(type: LoadedType | undefined, entry: AgentEntry): unknown {
-  if (type === undefined) return JSON.parse(entry.durableState);
+/** The last committed state for queries: a parse of its own, migrated where the code is newer. @throws AosError MIGRATION_FAILED, STATE_TOO_NEW. */
+export function readState(type: LoadedType, entry: AgentEntry): unknown {
   return migrateState(type, { state: entry.durableState, stateVersion: entry.durableVersion, address: entry.address });
+}
+
+/** The last committed state for people: migrated where that succeeds, else (or where the agent is marked) as it is stored, with its version. */
+export function showState(type: LoadedType | undefined, entry: AgentEntry): { readonly state: unknown; readonly version: number } {
+  try {
+    const isMarked = entry.meta.upgrade?.from === entry.durableVersion && entry.durableVersion !== type?.contract.state.version;
+    if (type !== undefined && !isMarked) return { state: readState(type, entry), version: type.contract.state.version };
+  } catch {
+    // What cannot be brought up to date is shown as it is.
+  }
+  return { state: JSON.parse(entry.durableState), version: entry.durableVersion };
 }

@@ -177,6 +177,11 @@ export function readRecord(row: JournalRow): TurnRecord {
   };
 }
 
+/** What stands in the record of a turn that brought its agent's state to another version. */
+export function migrationNote(from: number, to: number): string {
+  return `state ${from} → ${to}`;
+}
+
 /** Whether a record has to do with an id: as envelope, event, chain or correlation. */
 export function concerns(record: TurnRecord, id: string): boolean {
   const { cause } = record;

@@ -11,12 +11,13 @@ import { digest53, toJson, utf8Length } from "../json.ts";
 import { deadRow, replyOf } from "../mail/dead.ts";
 import { laneOf, type Mail } from "../mail/mailbox.ts";
 import type { Outbox, Outgoing } from "../mail/outbox.ts";
-import { causeOf, isWasted, noteError, type Outcome, type RecordBody } from "./record.ts";
+import { causeOf, isWasted, migrationNote, noteError, type Outcome, type RecordBody } from "./record.ts";
 import { isRetryWorthwhile, retryDelay } from "../retry.ts";
 import type { Spawner } from "../agents/spawner.ts";
 import type { Commit, JournalWrite, ReplyRow } from "../store/store.ts";
 import { AgentUnit, type Mutable, type RowDraft, type Undone, type UnitParts } from "./unit.ts";
 import { validate } from "../contract/schema.ts";
+import { keepBeforeMigration } from "../upgrade/kept-state.ts";
 import type { Supervision } from "../agents/supervision.ts";
 
 /** What settling needs of the kernel. */
@@ -250,8 +251,10 @@ export class Settler {
       changed: state !== undefined,
       sent: outgoing.mailIn.length,
       others: attempt.others,
+      note: version === entry.stateVersion ? undefined : migrationNote(entry.stateVersion, version),
     });
     const commit = this.#commitOf(attempt, outgoing, reply);
+    keepBeforeMigration(entry, version, attempt.now, commit);
     const delta = state === undefined ? undefined : encodeDelta(entry.state, state);
     const row: RowDraft = { at: attempt.now, body, delta };
     const unit = new DoneTurn(this.#parts, attempt, outgoing, reply, {

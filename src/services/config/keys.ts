@@ -259,6 +259,17 @@ export const AOS_KEYS = defineConfig(
       max: 10_000,
       description: "turns between full copies of a state in the journal",
     }),
+    "upgrade.mode": choice({
+      default: "lazy",
+      choices: ["lazy", "held"],
+      description: "lazy: an agent's state is migrated when it wakes; held: agents with an older state wait for `aos upgrade apply`",
+    }),
+    "upgrade.keepDays": integer({
+      default: 7,
+      min: 1,
+      max: 3_650,
+      description: "days for which the state before a migration is kept, at least, so that it can be rolled back",
+    }),
     "cache.bytes": bytes({
       default: 64 * MIB,
       max: 64 * GIB,
