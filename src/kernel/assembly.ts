@@ -65,7 +65,7 @@ export class Assembly {
   readonly directory: Directory;
   readonly dependencies: Dependencies;
   readonly upgrades: Upgrades;
-  readonly ramper: Ramper;
+  ramper!: Ramper;
   readonly dedupe: DedupeIndex;
   readonly intake: Intake;
   readonly agenda: Agenda;
@@ -126,7 +126,6 @@ export class Assembly {
     );
     this.dependencies = new Dependencies(core, this.directory, wakeNo);
     this.upgrades = new Upgrades(core, this.directory, wakeNo, options.areUpgradesHeld === true);
-    this.ramper = new Ramper(core, this.upgrades);
     const spawner = new Spawner(core, this.directory, this.agenda, () => this.dependencies.changed());
     this.replies = new Replies(core, this.intake);
     this.letters = new Letters(core, this.directory, wakeNo);
@@ -190,6 +189,7 @@ export class Assembly {
       isSupported: (entry, type) => this.upgrades.permits(entry, type) && this.dependencies.isSupported(entry, type),
       onStart: () => this.liveness.watch(),
     });
+    this.ramper = new Ramper(core, this.upgrades);
     this.intake.onDelayed = (dueAt) => this.agenda.expect(dueAt);
     this.intake.onDebounce = (entry, envelope) => this.desk.debounce(entry.no, entry.address, envelope);
     this.agenda.quietUntil = (no, event, now) => this.desk.quietUntil(no, event, now);
