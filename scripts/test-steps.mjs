@@ -30,10 +30,10 @@ export const STEPS = [
   },
   {
     name: "conformance",
-    budgetSeconds: 60,
+    budgetSeconds: 20,
     files: ["test/conformance/**/*.test.ts"],
   },
-  { name: "storage", budgetSeconds: 60, files: ["test/storage/**/*.test.ts"] },
+  { name: "storage", budgetSeconds: 40, files: ["test/storage/**/*.test.ts"] },
   { name: "crash", budgetSeconds: 180, files: ["test/crash/**/*.test.ts"] },
   { name: "end-to-end", budgetSeconds: 140, files: ["test/end-to-end/**/*.test.ts"] },
   { name: "docs", budgetSeconds: 40, files: ["test/docs/**/*.test.ts"] },

@@ -148,4 +148,6 @@ export interface AgentChoice {
   readonly tenant?: string | undefined;
   /** Every agent of the credential's tenant. */
   readonly all?: boolean | undefined;
+  /** Of those, only agents that a restore paused. */
+  readonly restored?: boolean | undefined;
 }

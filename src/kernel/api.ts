@@ -44,6 +44,8 @@ export interface AgentSelection {
   readonly tenant?: string | undefined;
   readonly type?: string | undefined;
   readonly state?: AgentState | undefined;
+  /** Only those that a restore paused. */
+  readonly restored?: boolean | undefined;
 }
 
 /** One piece of mail as it is listed. */

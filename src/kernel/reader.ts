@@ -6,6 +6,7 @@ import type { AgentEntry } from "./agents/entry.ts";
 import { formatAddress, parseAddress, typeOf } from "./address.ts";
 import { AosError } from "./errors.ts";
 import { readRecord, type TurnRecord } from "./turn/record.ts";
+import { RESTORED_REASON } from "./store/incarnation.ts";
 import type { AgentListing, DeadRow, MaybePromise } from "./store/store.ts";
 import type { Upgrades } from "./upgrade/upgrades.ts";
 import { agentInfo, mailInfo, metaOf } from "./agents/views.ts";
@@ -58,7 +59,7 @@ export class Reader {
         after = row.address;
         const told = this.#info(row);
         const info = told instanceof Promise ? await told : told;
-        if (state === undefined || info.state === state) items.push(info);
+        if ((state === undefined || info.state === state) && (selection.restored !== true || isRestored(info))) items.push(info);
         if (items.length === limit) return { items, next: after };
       }
       if (rows.length < limit) return { items };
@@ -132,6 +133,10 @@ export class Reader {
     const info = agentInfo(row, this.#core.types, isBusy, this.#node);
     return waitsFor === undefined ? info : { ...info, reason: waitsFor };
   }
+}
+
+function isRestored({ state, reason }: AgentInfo): boolean {
+  return state === "paused" && (reason?.startsWith(RESTORED_REASON) ?? false);
 }
 
 /** The largest text below an address, for the alphabet of ids. */

@@ -34,6 +34,7 @@ export const Selection = z
     tenant: text.optional(),
     state: State.optional(),
     all: z.boolean().optional(),
+    restored: z.boolean().optional().describe("only agents that a restore paused"),
     reason: z.string().max(1_000).optional(),
   })
   .refine((given) => given.all === true || given.type !== undefined || given.tenant !== undefined || given.state !== undefined, {

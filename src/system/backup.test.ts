@@ -91,9 +91,14 @@ test("a restored system begins paused, fenced and under a new incarnation, and g
   await copy.emit(Note, { text: "to the copy" }, { to: "probe/other" });
   await rest(copy);
   assert.deepEqual(await copy.query(Probe, "other", "read", {}), []);
+  await copy.kernel.moveAll({ restored: true }, "resume");
+  await rest(copy);
+  // Whoever was set aside before stays so.
+  assert.equal((await copy.kernel.agent("default/probe/held")).state, "quarantined");
+  assert.deepEqual(await copy.query(Probe, "other", "read", {}), ["to the copy"]);
+  assert.equal((await copy.kernel.agent(MAIN)).state, "paused");
   await copy.kernel.moveAll({}, "resume");
   await rest(copy);
-  assert.deepEqual(await copy.query(Probe, "other", "read", {}), ["to the copy"]);
   assert.deepEqual((await copy.query(Probe, "main", "read", {})).slice(-2), ["waits", "waits"]);
 });
 

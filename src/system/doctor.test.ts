@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { SqliteStore } from "../adapters/sqlite/index.ts";
 import { AgentOperatingSystem, type BootOptions } from "../index.ts";
 import type { FindingCodeName } from "../kernel/index.ts";
 import { Fail, Note, Probe } from "../../test/support/probe.ts";
-import { advance, afterCrash, folder, onDisk, rest, scene } from "../../test/support/scene.ts";
+import { advance, afterCrash, folder, onDisk, refused, rest, scene } from "../../test/support/scene.ts";
 import { type Diagnosis, diagnose, diagnoseStopped } from "./doctor.ts";
 
 const PAGE = 4_096;
@@ -203,6 +204,18 @@ test("dead letters and agents in quarantine are found as they come about, and ar
   assert.deepEqual(codes(await diagnose(aos)).toSorted(), ["AGENTS_QUARANTINED", "DEAD_LETTERS"]);
   for (const { id } of (await aos.kernel.deadLetters({}, { limit: 1_000 })).items) await aos.kernel.drop(id);
   await aos.kernel.move("default/probe/main", "resume");
+  assert.deepEqual(codes(await diagnose(aos)), []);
+});
+
+test("a store that fails is found while it does", async (t) => {
+  const dir = folder(t);
+  const aos = await running(t, { dir });
+  assert.ok(aos.store instanceof SqliteStore);
+  aos.store.limitPages(1);
+  await refused("DISK_FULL", aos.emit(Note, { text: "x".repeat(200_000) }, { to: "probe/main" }));
+  assert.deepEqual(codes(await diagnose(aos)), ["STORE_FAILING"]);
+  aos.store.limitPages(1_000_000);
+  await advance(aos, 2_000);
   assert.deepEqual(codes(await diagnose(aos)), []);
 });
 

@@ -25,12 +25,11 @@ const MIB = 1 << 20;
 /** Looks at a data folder from outside: what can be seen without opening the database. */
 function examineFolder(dir: string, limits: { readonly freeBytesMin: number }): readonly Finding[] {
   const found: Finding[] = [];
-  if (!existsSync(join(dir, DATA)) && !existsSync(join(dir, "restore.json")))
-    return [finding("DATA_MISSING", [dir], `aos up --dir ${dir}`)];
+  if (!existsSync(join(dir, DATA)) && !existsSync(join(dir, "restore.json"))) return [finding("DATA_MISSING", [dir])];
   try {
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch {
-    return [finding("FOLDER_NOT_WRITABLE", [dir], `chmod u+rwx ${dir}`)];
+    return [finding("FOLDER_NOT_WRITABLE", [dir])];
   }
   if (existsSync(join(dir, "restore.json")))
     return [finding("RESTORE_UNFINISHED", [], `aos restore ${markedFile(dir)} --dir ${dir} --replace`, 1)];
@@ -41,7 +40,7 @@ function examineFolder(dir: string, limits: { readonly freeBytesMin: number }): 
   const open = PRIVATE.filter((name) => ((statSync(join(dir, name), { throwIfNoEntry: false })?.mode ?? 0) & 0o777 & ~PRIVATE_MODE) !== 0);
   if (open.length > 0) found.push(finding("PERMISSIONS_OPEN", open, `chmod 600 ${open.map((name) => join(dir, name)).join(" ")}`));
   const log = statSync(join(dir, `${DATA}-wal`), { throwIfNoEntry: false })?.size ?? 0;
-  if (log > LOG_BYTES) found.push(finding("LOG_TOO_LONG", [`${Math.round(log / MIB)} MiB`], `aos df --dir ${dir}`));
+  if (log > LOG_BYTES) found.push(finding("LOG_TOO_LONG", [`${Math.round(log / MIB)} MiB`]));
   const { bavail, bsize } = statfsSync(dir);
   const free = bavail * bsize;
   if (free < limits.freeBytesMin) found.push(finding("DISK_NEARLY_FULL", [`${Math.round(free / MIB)} MiB are free`]));
@@ -52,7 +51,7 @@ function examineFolder(dir: string, limits: { readonly freeBytesMin: number }): 
 export async function diagnose(aos: AgentOperatingSystem): Promise<Diagnosis> {
   const { settings } = aos;
   const outside = settings.get("store") === "sqlite" ? examineFolder(settings.get("dir"), limitsOf(settings)) : [];
-  return diagnosis([...outside, ...(await aos.kernel.examine())]);
+  return diagnosis([...outside, ...(await aos.kernel.examine())], settings.get("dir"), process.pid);
 }
 
 /**
@@ -68,22 +67,22 @@ export async function diagnoseStopped(
     settings = await loadSettings({ runtime: { dir } });
   } catch (thrown) {
     if (!isAosError(thrown, "CONFIG_INVALID")) throw thrown;
-    return diagnosis([finding("CONFIG_INVALID", [thrown.message.replaceAll(/\s*\n\s*/g, "; ")])]);
+    return diagnosis([finding("CONFIG_INVALID", [thrown.message.replaceAll(/\s*\n\s*/g, "; ")])], dir);
   }
   const outside = examineFolder(dir, limitsOf(settings));
-  if (outside.some(({ code }) => ["DATA_MISSING", "FOLDER_NOT_WRITABLE", "RESTORE_UNFINISHED"].includes(code))) return diagnosis(outside);
+  if (outside.some(({ code }) => ["DATA_MISSING", "FOLDER_NOT_WRITABLE", "RESTORE_UNFINISHED"].includes(code)))
+    return diagnosis(outside, dir);
   const owner = await lockedBy(dir);
   if (owner !== undefined)
-    return diagnosis([...outside, finding("SYSTEM_UNREACHABLE", [`process ${owner.pid ?? "unknown"}`], `kill ${owner.pid ?? "PID"}`)]);
+    return diagnosis([...outside, finding("SYSTEM_UNREACHABLE", [`process ${owner.pid ?? "unknown"}`])], dir, owner.pid);
   const inside = await examineInside(dir, shouldMend);
-  return { ...diagnosis([...outside, ...inside.findings]), ...(inside.mended === undefined ? {} : { mended: inside.mended }) };
+  return { ...diagnosis([...outside, ...inside.findings], dir), ...(inside.mended === undefined ? {} : { mended: inside.mended }) };
 }
 
 async function examineInside(
   dir: string,
   shouldMend: boolean,
 ): Promise<{ readonly findings: readonly Finding[]; readonly mended?: Readonly<Record<string, number>> }> {
-  const found: Finding[] = [];
   try {
     const version = peekSchema(join(dir, DATA));
     if (version > SCHEMA_VERSION) return { findings: [finding("SCHEMA_NEWER", [`version ${version}, this AOS knows ${SCHEMA_VERSION}`])] };
@@ -91,10 +90,10 @@ async function examineInside(
       return { findings: [finding("SCHEMA_OLDER", [`version ${version} of ${SCHEMA_VERSION}`])] };
     await using aos = await AgentOperatingSystem.boot({ dir, isDormant: true });
     const mended = shouldMend ? await aos.kernel.mend() : undefined;
-    return { findings: [...found, ...(await aos.kernel.examine())], ...(mended === undefined ? {} : { mended }) };
+    return { findings: await aos.kernel.examine(), ...(mended === undefined ? {} : { mended }) };
   } catch (thrown) {
     if (!isAosError(thrown, "STORE_FAILED") || !isCorrupt(thrown)) throw thrown;
-    return { findings: [finding("DATABASE_CORRUPT", [thrown.message], `aos restore BACKUP --dir ${dir} --replace`)] };
+    return { findings: [finding("DATABASE_CORRUPT", [thrown.message])] };
   }
 }
 
@@ -108,8 +107,10 @@ function limitsOf(settings: Awaited<ReturnType<typeof loadSettings>>): { readonl
   return { freeBytesMin: settings.get("disk.freeBytesMin") };
 }
 
-function diagnosis(findings: readonly Finding[]): Diagnosis {
-  return { healthy: findings.length === 0, findings };
+/** The kernel knows neither its folder nor its process: its commands leave words in capitals for them. */
+function diagnosis(findings: readonly Finding[], dir: string, pid?: number): Diagnosis {
+  const named = (mend: string): string => mend.replaceAll(/\b(?:DIR|PID)\b/g, (word) => (word === "DIR" ? dir : String(pid ?? word)));
+  return { healthy: findings.length === 0, findings: findings.map((found) => ({ ...found, mend: named(found.mend) })) };
 }
 
 function markedFile(dir: string): string {

@@ -87,13 +87,13 @@ test("a backup becomes a folder of its own, whose agents wait until they are res
   const found = await json<{ readonly findings: readonly { readonly code: string; readonly mend: string }[] }>(1, target, "doctor");
   assert.deepEqual(
     found.findings.map(({ code, mend }) => [code, mend]),
-    [["AGENTS_RESTORED", "aos resume --all"]],
+    [["AGENTS_RESTORED", "aos resume --restored"]],
   );
   // The key of the old system opens the new one; the operator's token does not.
   const old = readFileSync(join(dir, "operator.token"), "utf8").trim();
   assert.equal((await fetch(`${url}/api/agents`, { headers: { authorization: `Bearer ${old}` } })).status, 401);
   assert.equal((await fetch(`${url}/api/agents`, { headers: { authorization: `Bearer ${keep}` } })).status, 200);
-  assert.equal((await aos(target, "resume", "--all")).code, 0);
+  assert.deepEqual(await json(0, target, "resume", "--restored"), { moved: restored.paused, refused: 0 });
   assert.deepEqual(await json(0, target, "doctor"), { place: url, healthy: true, findings: [] });
   const notes = await new AosClient({ url, key }).query("probe/main", "read", {});
   assert.ok(Array.isArray(notes) && notes.includes("before"));
@@ -134,6 +134,11 @@ test("only a fleet operator with the scope admin may back up, or see what the do
 
 test("the doctor exits with 1 and names the command where something is wrong, of a stopped folder too", async () => {
   assert.equal((await aos(dir, "doctor")).code, 0);
+  const refused = await json<{ readonly findings: readonly { readonly code: string }[] }>(1, dir, "doctor", "--api-key", "wrong");
+  assert.deepEqual(
+    refused.findings.map(({ code }) => code),
+    ["CREDENTIAL_REFUSED"],
+  );
   await down(system);
   const healthy = await aos(dir, "doctor");
   assert.deepEqual([healthy.code, healthy.stdout], [0, `${dir}: nothing is wrong\n`]);

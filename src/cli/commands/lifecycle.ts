@@ -9,6 +9,7 @@ interface MoveOptions {
   readonly type?: string;
   readonly all?: boolean;
   readonly reason?: string;
+  readonly restored?: boolean;
 }
 
 const MOVES = {
@@ -42,7 +43,7 @@ export function addLifecycle(program: Command, io: Io): void {
     });
 
   for (const name of Object.keys(MOVES).filter(isMove)) {
-    program
+    const verb = program
       .command(`${name} [TYPE/ID]`)
       .description(MOVES[name])
       .option("--type <type>", "every agent of this type")
@@ -50,6 +51,7 @@ export function addLifecycle(program: Command, io: Io): void {
       .option("--reason <text>", "why; it stands in the journal")
       .addHelpText("after", `\nExamples:\n  aos ${name} cfo/main\n  aos ${name} --type cfo --reason "audit"\n  aos ${name} --tenant acme`)
       .action((given: string | undefined, options: MoveOptions, command: Command) => move(name, given, options, command, io));
+    if (name === "resume") verb.option("--restored", "every agent that a restore paused, and no other");
   }
 
   program
@@ -65,24 +67,25 @@ export function addLifecycle(program: Command, io: Io): void {
 async function move(
   name: keyof typeof MOVES,
   given: string | undefined,
-  { type, all, reason }: MoveOptions,
+  { type, all, reason, restored }: MoveOptions,
   command: Command,
   io: Io,
 ): Promise<void> {
   const common = commonOf(command);
   if (given !== undefined) {
-    if (type !== undefined || all === true) throw usageError(`give ${name} either TYPE/ID or a choice of many, not both`);
+    if (type !== undefined || all === true || restored === true)
+      throw usageError(`give ${name} either TYPE/ID or a choice of many, not both`);
     const address = readAddress(given);
     const client = await connect(common);
     writeJson(io, await client.move(address, name, reason), true);
     return;
   }
-  const isWhole = type === undefined && all !== true;
+  const isWhole = type === undefined && all !== true && restored !== true;
   // AOS_TENANT says where a command acts; only an option may widen it to a whole tenant.
   const isTenant = command.parent?.getOptionValueSource("tenant") === "cli";
   if (isWhole && !isTenant) throw usageError(`${name} needs TYPE/ID, --type T, --tenant T or --all`);
   const client = await connect(common);
-  const choice = { type, tenant: common.tenant, ...(type === undefined ? { all: true } : {}) };
+  const choice = { type, tenant: common.tenant, restored, ...(type === undefined ? { all: true } : {}) };
   writeJson(io, await client.moveAll(choice, name, reason), true);
 }
 

@@ -174,8 +174,8 @@ function moveMany(move: (typeof MOVES)[number]): Route {
     answers: { 200: { description: "how many made the move", schema: MovedAnswer } },
     errors: ["PAYLOAD_INVALID", "FORBIDDEN"],
     handle: async (call) => {
-      const { type, state, reason } = call.body;
-      return ok(await call.system.api.moveAll({ tenant: selectedTenant(call), type, state }, move, by(call, reason)));
+      const { type, state, restored, reason } = call.body;
+      return ok(await call.system.api.moveAll({ tenant: selectedTenant(call), type, state, restored }, move, by(call, reason)));
     },
   });
 }

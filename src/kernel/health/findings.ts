@@ -10,7 +10,7 @@ const row = (meaning: string, mend: string): FindingCode => ({ meaning, mend });
 /** Everything that the doctor finds. A code is never reused; `docs/operations.md` holds the same table. */
 export const FINDING_CODES = {
   AGENTS_QUARANTINED: row("agents were set aside, since they failed again and again or somebody said so", "aos resume TYPE/ID"),
-  AGENTS_RESTORED: row("agents are paused since the system was restored from a backup", "aos resume --all"),
+  AGENTS_RESTORED: row("agents are paused since the system was restored from a backup", "aos resume --restored"),
   CLOCK_BEHIND: row("the machine's clock is behind what is stored, and nothing is due until it has caught up", "timedatectl set-ntp true"),
   CODE_MISSING: row("mail waits for agents whose code is not loaded", "aos up --dir DIR --agents FILE"),
   CONFIG_INVALID: row("the configuration has unknown keys or bad values", "aos config explain"),
@@ -35,7 +35,7 @@ export const FINDING_CODES = {
   STORE_FAILING: row("the store fails, and nothing is acknowledged until it recovers", "aos df"),
   SUBSCRIPTION_ORPHANED: row("agents that are gone are still subscribed to topics", "aos doctor --mend"),
   SYSTEM_UNREACHABLE: row("a process owns the data folder and does not answer", "kill PID"),
-  TIMERS_OVERDUE: row("what was due more than five minutes ago has not been delivered", "kill PID"),
+  TIMERS_OVERDUE: row("what was due more than five minutes ago has not been delivered; a restart looks again", "kill PID"),
 } as const satisfies Record<string, FindingCode>;
 
 /** A code of the table. */
