@@ -166,6 +166,8 @@ async function* records(reader: Pick<Reader, "journal">, address: string, after:
 }
 
 async function followLog(client: AosClient, address: string, after: number, io: Io): Promise<void> {
+  // Asked for first: from here on an interruption ends the command in order, whatever it is at.
+  const { signal } = io;
   let turn = after;
   let seq = 0;
   // One turn earlier, so that the stream can go on from a row that is known even where none is newer.
@@ -175,7 +177,7 @@ async function followLog(client: AosClient, address: string, after: number, io: 
     turn = record.turn;
     io.out(JSON.stringify(record));
   }
-  for await (const record of client.follow({ agent: address, after: seq, signal: io.signal })) {
+  for await (const record of client.follow({ agent: address, after: seq, signal })) {
     if (record.turn > turn || seq > 0) io.out(JSON.stringify(record));
   }
 }
