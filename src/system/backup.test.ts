@@ -120,6 +120,16 @@ test("a call that may never repeat and had no outcome is in doubt after a restor
   );
 });
 
+test("a folder that a system runs in is not restored over, nor is a file taken for a folder", async (t) => {
+  const { aos, dir } = await busy(t);
+  const file = join(folder(t), "one.backup");
+  await aos.backup(file);
+  await refused("DATA_LOCKED", restore(file, dir, { replace: true }));
+  await refused("USAGE", restore(file, file));
+  await refused("USAGE", restore(file, file, { replace: true }));
+  assert.deepEqual(await aos.query(Probe, "main", "read", {}), ["first"]);
+});
+
 test("a file that is not a whole, sound backup is refused and costs nothing", async (t) => {
   const { aos, dir: source } = await busy(t);
   const place = folder(t);

@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, closeSync, cpSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  cpSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
@@ -144,6 +155,30 @@ test("a process that owns the folder and does not answer is found with its numbe
   child.kill("SIGKILL");
   await once(child, "exit");
   assert.deepEqual(codes(await diagnoseStopped(dir)), []);
+});
+
+test("a backup into the data folder that is being taken is not left over, and an old one is", async (t) => {
+  const dir = await healthy(t);
+  const aos = await AgentOperatingSystem.boot({ dir });
+  t.after(() => aos.shutdown());
+  await aos.load(Probe);
+  const partial = join(dir, "one.aos.partial");
+  writeFileSync(partial, "");
+  assert.deepEqual(codes(await diagnose(aos)), []);
+  utimesSync(partial, 0, 0);
+  assert.deepEqual(codes(await diagnose(aos)), ["FILES_LEFT_OVER"]);
+});
+
+test("two who examine a large system at once get the same answer", async (t) => {
+  const dir = await healthy(t);
+  sql(
+    dir,
+    "CREATE TABLE bulk AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT zeroblob(40000) FROM n",
+  );
+  const aos = await AgentOperatingSystem.boot({ dir });
+  t.after(() => aos.shutdown());
+  await aos.load(Probe);
+  assert.deepEqual((await Promise.all([diagnose(aos), diagnose(aos), diagnose(aos)])).map(codes), [[], [], []]);
 });
 
 test("a running system is examined while it works, and finds nothing", async (t) => {

@@ -19,11 +19,13 @@ const PRIVATE = ["operator.token", "run.json"];
 const PRIVATE_MODE = 0o600;
 /** What a start, a backup or a restore that was cut off leaves. */
 const LEFT_OVER = /\.(?:partial|new)(?:-journal)?$|^restoring$/;
+/** What a running system has not written to for so long is of one before it. */
+const IN_USE_MS = 5 * 60_000;
 const LISTED_MAX = 20;
 const MIB = 1 << 20;
 
 /** Looks at a data folder from outside: what can be seen without opening the database. */
-function examineFolder(dir: string, limits: { readonly freeBytesMin: number }): readonly Finding[] {
+function examineFolder(dir: string, limits: { readonly freeBytesMin: number }, isRunning = false): readonly Finding[] {
   const found: Finding[] = [];
   if (!existsSync(join(dir, DATA)) && !existsSync(join(dir, "restore.json"))) return [finding("DATA_MISSING", [dir])];
   try {
@@ -34,7 +36,7 @@ function examineFolder(dir: string, limits: { readonly freeBytesMin: number }): 
   if (existsSync(join(dir, "restore.json")))
     return [finding("RESTORE_UNFINISHED", [], `aos restore ${markedFile(dir)} --dir ${dir} --replace`, 1)];
   const left = readdirSync(dir)
-    .filter((name) => LEFT_OVER.test(name))
+    .filter((name) => LEFT_OVER.test(name) && !(isRunning && isInUse(join(dir, name))))
     .slice(0, LISTED_MAX);
   if (left.length > 0) found.push(finding("FILES_LEFT_OVER", left, `rm -r ${left.map((name) => join(dir, name)).join(" ")}`));
   const open = PRIVATE.filter((name) => ((statSync(join(dir, name), { throwIfNoEntry: false })?.mode ?? 0) & 0o777 & ~PRIVATE_MODE) !== 0);
@@ -47,10 +49,15 @@ function examineFolder(dir: string, limits: { readonly freeBytesMin: number }): 
   return found;
 }
 
+/** A running system may be writing to it. */
+function isInUse(path: string): boolean {
+  return Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) < IN_USE_MS;
+}
+
 /** Examines a running system and its folder. */
 export async function diagnose(aos: AgentOperatingSystem): Promise<Diagnosis> {
   const { settings } = aos;
-  const outside = settings.get("store") === "sqlite" ? examineFolder(settings.get("dir"), limitsOf(settings)) : [];
+  const outside = settings.get("store") === "sqlite" ? examineFolder(settings.get("dir"), limitsOf(settings), true) : [];
   return diagnosis([...outside, ...(await aos.kernel.examine())], settings.get("dir"), process.pid);
 }
 

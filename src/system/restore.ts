@@ -39,6 +39,8 @@ export interface Restored {
  */
 export async function restore(file: string, dir: string, { replace = false, onProgress }: RestoreOptions = {}): Promise<Restored> {
   const isNew = !existsSync(dir);
+  if (!isNew && !statSync(dir).isDirectory())
+    throw new AosError("USAGE", `${dir} is not a folder; a data folder is one`, { details: { dir } });
   if (!replace) refuseData(dir);
   const lock = await lockFolder(dir);
   const wasCut = existsSync(join(dir, MARKER));
@@ -74,7 +76,6 @@ export function refuseUnfinished(dir: string): void {
 
 function refuseData(dir: string): void {
   if (!existsSync(dir)) return;
-  if (!statSync(dir).isDirectory()) throw new AosError("USAGE", `${dir} is not a folder; a data folder is one`, { details: { dir } });
   if (existsSync(join(dir, MARKER)) && !existsSync(join(dir, KEPT))) return;
   const found = readdirSync(dir).filter((name) => !OF_NOBODY.includes(name));
   if (found.length === 0) return;

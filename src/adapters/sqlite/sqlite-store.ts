@@ -63,6 +63,7 @@ export class SqliteStore implements Store {
   /** After an I/O error only a new connection can tell what the disk holds. */
   #isDoubtful = false;
   #isCopying = false;
+  #inspecting: Promise<readonly string[]> | undefined;
 
   constructor(options: SqliteStoreOptions) {
     this.#options = options;
@@ -273,9 +274,21 @@ export class SqliteStore implements Store {
     }
   }
 
-  async inspect(): Promise<readonly string[]> {
+  inspect(): Promise<readonly string[]> {
+    // Whoever asks meanwhile gets the same answer: there is one copy to look at.
+    this.#inspecting ??= this.#inspect().finally(() => {
+      this.#inspecting = undefined;
+    });
+    return this.#inspecting;
+  }
+
+  async #inspect(): Promise<readonly string[]> {
     try {
-      return await inspect(this.#database, this.#options.path);
+      const db = this.#database;
+      const faults = await inspect(db, this.#options.path);
+      // Closing a database ends its copies as if they were whole.
+      if (this.#db !== db) throw new AosError("SHUTTING_DOWN", "the store was closed while it was checked");
+      return faults;
     } catch (thrown) {
       throw storeError(thrown, "checking the database");
     }

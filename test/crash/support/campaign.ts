@@ -1,5 +1,8 @@
 /** A campaign: one folder, many lives of AOS on it, each with traffic and a violent end; then everything is counted. */
+import assert from "node:assert/strict";
+import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { diagnoseStopped } from "../../../src/system/index.ts";
 import { FAULTS, type JobData, KINDS } from "./agents.ts";
 import type { Dump, FromChild } from "./child.ts";
 import { POINTS } from "./fail-points.ts";
@@ -42,15 +45,39 @@ const WORKERS = 3;
 const JOBS_MAX = 24;
 const LIFE_MS = 120;
 const SYSCALLS = ["fdatasync", "pwrite64", "ftruncate"] as const;
+/** After every so many lives the folder is examined. */
+const EXAMINED = 10;
 /** A life that does not end by itself is ended, and a last one that does not come to rest is a failure. */
 const HANG_MS = 90_000;
+
+/** What crashes may bring about in order; everything else that the doctor finds is a fault of the system. */
+const EXPECTED: ReadonlySet<string> = new Set(["AGENTS_QUARANTINED", "DEAD_LETTERS", "EFFECTS_IN_DOUBT"]);
+
+/** Examines a copy, so that the next life finds what the last one left. */
+async function assertSound(dir: string): Promise<void> {
+  const copy = `${dir}-examined`;
+  try {
+    cpSync(dir, copy, { recursive: true, filter: (path) => !/lock\.db|owner\.json|-shm$/.test(path) });
+    const { findings } = await diagnoseStopped(copy);
+    assert.deepEqual(
+      findings.filter(({ code }) => !EXPECTED.has(code)),
+      [],
+    );
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
 
 /** Runs a campaign to its end. @throws AssertionError where an invariant does not hold. */
 export async function runCampaign(plan: Plan): Promise<Tally> {
   await using oracle = await Oracle.start(join(plan.dir, "oracle.jsonl"));
   const driver = new Driver(plan, oracle);
-  for (let cycle = 0; cycle < plan.cycles; cycle++) await driver.live(cycle);
+  for (let cycle = 0; cycle < plan.cycles; cycle++) {
+    await driver.live(cycle);
+    if (cycle % EXAMINED === EXAMINED - 1) await assertSound(plan.dir);
+  }
   const dump = await driver.rest();
+  await assertSound(plan.dir);
   const calls = await oracle.calls();
   assertInvariants({ sent: driver.sent, dump, calls, violations: driver.violations });
   return {
