@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { AgentOperatingSystem, BootOptions } from "../index.ts";
 import { Note, Probe } from "../../test/support/probe.ts";
-import { folder, onDisk, refused, rest } from "../../test/support/scene.ts";
+import { folder, onDisk, refused, rest, scene } from "../../test/support/scene.ts";
 import { restore } from "./restore.ts";
 
 const MAIN = "default/probe/main";
@@ -128,6 +128,20 @@ test("a folder that a system runs in is not restored over, nor is a file taken f
   await refused("USAGE", restore(file, file));
   await refused("USAGE", restore(file, file, { replace: true }));
   assert.deepEqual(await aos.query(Probe, "main", "read", {}), ["first"]);
+});
+
+test("a system that is kept in memory can be backed up, and goes on in a folder", async (t) => {
+  const aos = await scene(t);
+  await aos.register(Probe, "main");
+  await aos.emit(Note, { text: "in memory" }, { to: "probe/main" });
+  await rest(aos);
+  const file = join(folder(t), "one.backup");
+  await aos.backup(file);
+  const dir = join(folder(t), "restored");
+  await restore(file, dir);
+  const copy = await onDisk(t, dir);
+  await copy.load(Probe);
+  assert.deepEqual(await copy.query(Probe, "main", "read", {}), ["in memory"]);
 });
 
 test("a file that is not a whole, sound backup is refused and costs nothing", async (t) => {

@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { AosClient } from "../../src/client/index.ts";
+import { need } from "../support/capabilities.ts";
 import { type Ended, run, start } from "../support/checkout.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/aos.js", import.meta.url));
@@ -153,4 +154,26 @@ test("the doctor exits with 1 and names the command where something is wrong, of
   assert.equal((await json(4, dir, "up"))["code"], "RESTORE_UNFINISHED");
   assert.equal((await aos(dir, "restore", "stopped.aos", "--replace")).code, 0);
   system = await up(dir);
+});
+
+test("a folder that cannot be written to is found", { skip: need("tmpfs") }, async () => {
+  await json(0, join(folder, "frozen"), "restore", "stopped.aos");
+  const readOnly = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"';
+  const asRoot = process.getuid?.() === 0 ? [] : ["--map-root-user"];
+  const place = join(folder, "frozen");
+  const { code, stdout, stderr } = await run("unshare", [
+    ...asRoot,
+    "--mount",
+    "sh",
+    "-c",
+    readOnly,
+    place,
+    process.execPath,
+    BIN,
+    "doctor",
+    "--dir",
+    place,
+  ]);
+  assert.equal(code, 1, stderr);
+  assert.match(stdout, /^FOLDER_NOT_WRITABLE /m);
 });
