@@ -7,6 +7,8 @@ import type { ScheduleSpec } from "./time/schedule.ts";
 import type { UpgradeMark } from "./agents/entry.ts";
 import type { RolledBack, UpgradeStatus } from "./upgrade/ramper.ts";
 import type { Ramp, RampOptions } from "./upgrade/ramp.ts";
+import type { AgentJournal } from "./replay/journal-file.ts";
+import type { AgentSnapshot, SnapshotSelection } from "./upgrade/snapshot.ts";
 import type { LoadableAgent } from "./agents/types.ts";
 
 /** The state that a process list shows: the durable ones, and running or sleeping in place of `initialized`. */
@@ -235,6 +237,12 @@ export interface KernelApi {
   runSchedule(address: string, name: string): Promise<Ack>;
 
   types(): readonly { readonly name: string; readonly revision: string; readonly contract: Readonly<Record<string, unknown>> }[];
+  /** An agent's retained turns with what it takes to run them again; undefined where no state before one is retained. @throws AosError AGENT_NOT_FOUND. */
+  replayable(address: string, turnsMax?: number): Promise<AgentJournal | undefined>;
+  /** A page of stored agents with their mail and last turns, for a plan of an upgrade. @throws AosError LIMIT_EXCEEDED. */
+  snapshots(selection: SnapshotSelection): Promise<Page<AgentSnapshot>>;
+  /** The contracts of all types that have agents, as they were loaded last. */
+  storedContracts(): Promise<readonly { readonly name: string; readonly contract: unknown }[]>;
   /** Takes a type's agents to the version of the loaded code by stages; it goes on by itself. @throws AosError TYPE_UNKNOWN, USAGE, LIFECYCLE_ILLEGAL. */
   applyUpgrade(type: string, options: RampOptions): Promise<Ramp>;
   /** Puts a type's agents back to the states before their last migration. */

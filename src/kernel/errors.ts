@@ -50,6 +50,7 @@ export const ERROR_CODES = {
   HEADERS_TOO_LARGE: row(431, "the request's headers are larger than the limit"),
   IDEMPOTENCY_CONFLICT: row(409, "the same key was used with another payload"),
   INTERNAL: row(500, "an invariant broke; the cause is in the log"),
+  JOURNAL_INVALID: row(422, "a journal file is malformed"),
   KILLED: row(409, "a kill epoch or lifecycle move fenced the work"),
   LEDGER_CONFLICT: row(409, "a ledger entry has another version than expected", true),
   LEDGER_FLOOR: row(409, "a ledger sum would pass its floor"),

@@ -27,6 +27,9 @@ import { concerns, readRecord, type TurnRecord } from "./turn/record.ts";
 import type { Described } from "./time/schedule-desk.ts";
 import type { RolledBack, UpgradeStatus } from "./upgrade/ramper.ts";
 import type { Ramp, RampOptions } from "./upgrade/ramp.ts";
+import type { AgentJournal } from "./replay/journal-file.ts";
+import { readAgentJournal } from "./replay/read-journal.ts";
+import { type AgentSnapshot, type SnapshotSelection, storedContracts, takeSnapshots } from "./upgrade/snapshot.ts";
 import { showState } from "./turn/migrate.ts";
 import { ensureIncarnation } from "./store/incarnation.ts";
 import type { Commit, EffectState } from "./store/store.ts";
@@ -317,6 +320,21 @@ export class Kernel implements KernelApi {
 
   types(): readonly { readonly name: string; readonly revision: string; readonly contract: Readonly<Record<string, unknown>> }[] {
     return this.#parts.core.types.all().map(({ name, revision, contract }) => ({ name, revision, contract: describeContract(contract) }));
+  }
+
+  replayable(address: string, turnsMax?: number): Promise<AgentJournal | undefined> {
+    return readAgentJournal(this.#parts.core.store, fullAddress(address), turnsMax);
+  }
+
+  async snapshots(selection: SnapshotSelection): Promise<Page<AgentSnapshot>> {
+    const { limit = 1, turns = 0 } = selection;
+    if (!(Number.isInteger(limit) && limit >= 1 && limit <= 1_000 && Number.isInteger(turns) && turns >= 0 && turns <= 1_000))
+      throw new AosError("LIMIT_EXCEEDED", "a page has 1–1,000 agents, each with 0–1,000 turns", { details: { limit, turns } });
+    return takeSnapshots(this.#parts.core.store, selection);
+  }
+
+  storedContracts(): Promise<readonly { readonly name: string; readonly contract: unknown }[]> {
+    return storedContracts(this.#parts.core.store);
   }
 
   async applyUpgrade(type: string, options: RampOptions): Promise<Ramp> {

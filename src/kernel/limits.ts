@@ -36,6 +36,8 @@ export interface Limits {
   /** UTF-8 bytes of journal that one agent keeps, beyond what deduplication needs. */
   readonly journalBytes: number;
   readonly replyMs: number;
+  /** UTF-8 bytes of payload, calls and messages that a turn keeps in its journal row so that it can be replayed; 0 for none. */
+  readonly replayBytes: number;
   /** How long an old state is kept after its migration, at least. */
   readonly upgradeKeepMs: number;
   /** How long a publication waits for a subscriber that does not take it, unless its sender says otherwise. */
@@ -69,6 +71,7 @@ export const LIMITS: Limits = {
   journalMs: 30 * 24 * 3_600_000,
   journalBytes: 256 << 10,
   replyMs: 24 * 3_600_000,
+  replayBytes: 0,
   upgradeKeepMs: 7 * 24 * 3_600_000,
   topicMs: 7 * 24 * 3_600_000,
   stuckTurns: 3,

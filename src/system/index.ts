@@ -14,6 +14,7 @@ export { loadSettings, type SettingsSources } from "./settings.ts";
 export { restore, type Restored, type RestoreOptions } from "./restore.ts";
 export { openServing, type Serving, type ServingOptions } from "./serving.ts";
 export { openStopped, type Stopped } from "./stopped.ts";
+export { planWith, replayWith, type SnapshotSource } from "./upgrade-plan.ts";
 export { verdictPath } from "./watchdog.ts";
 export {
   BoundedQueue,

@@ -2,6 +2,8 @@ import { AosError, checkRetryPolicy, type Limits, LIMITS, type RetryPolicy } fro
 import type { AosSettings } from "../services/config/index.ts";
 
 const HOUR_MS = 3_600_000;
+/** The most that one row takes for a replay. */
+const REPLAY_BYTES = 64 << 10;
 const DAY_MS = 24 * HOUR_MS;
 
 /** The policy in force where a contract has none. */
@@ -50,6 +52,7 @@ export function limitsOf(config: AosSettings): Limits {
     journalBytes: config.get("journal.bytesPerAgent"),
     journalMs: config.get("journal.days") * DAY_MS,
     topicMs: config.get("topics.days") * DAY_MS,
+    replayBytes: config.get("journal.payloads") ? REPLAY_BYTES : 0,
     upgradeKeepMs: config.get("upgrade.keepDays") * DAY_MS,
     replyMs: config.get("command.replyHours") * HOUR_MS,
   };

@@ -286,6 +286,14 @@ export const KEEPING_EFFECTS = {
     const days = 36 * HOUR_MS;
     assert.ok((await rowsAfter(t, days, { journal: { bytesPerAgent: "4KiB" } })) < (await rowsAfter(t, days, {})));
   },
+  "journal.payloads": async (t) => {
+    const kept = async (payloads: boolean): Promise<unknown> => {
+      const aos = await probed(t, { journal: { payloads } });
+      for (const text of ["one", "two"]) await ended(aos, await aos.emit(Note, { text }, { to: "probe/main" }));
+      return (await aos.kernel.replayable("probe/main"))?.turns.at(-1)?.replay?.data;
+    };
+    assert.deepEqual([await kept(true), await kept(false)], [{ text: "two" }, undefined]);
+  },
   "journal.fullCopyEvery": async (t) => {
     const copies = async (fullCopyEvery: number): Promise<number> => {
       const aos = await probed(t, { journal: { fullCopyEvery } });

@@ -4,6 +4,7 @@ import type { MailKind } from "../mail/envelope.ts";
 import { AosError } from "../errors.ts";
 import type { LedgerOp } from "../store/ledger.ts";
 import type { Mail } from "../mail/mailbox.ts";
+import type { RecordedCall } from "../replay/note.ts";
 import type { EffectNote } from "./record.ts";
 import type { EffectRow } from "../store/store.ts";
 import type { LoadedType } from "../agents/types.ts";
@@ -22,6 +23,8 @@ export interface MessageDraft {
   readonly dueAt?: number | undefined;
   readonly expiresAt?: number | undefined;
   readonly timer?: string | undefined;
+  /** Whether a broadcast or a publication chose its receiver. */
+  readonly isFanned?: boolean | undefined;
 }
 
 /** An agent that a handler spawned. */
@@ -79,6 +82,8 @@ export class Attempt implements RunningAttempt {
   decisions: readonly Decision[] = NONE;
   effects: readonly EffectNote[] = NONE;
   ledger: readonly LedgerOp[] = NONE;
+  /** Calls and their answers, where they are kept for a replay. */
+  recorded: readonly RecordedCall[] = NONE;
   /** What the handler began and need not have waited for, and checks that could not answer at once; all of it ends before the commit. */
   checks: readonly (Promise<unknown> | (() => Promise<unknown>))[] = NONE;
   /** Schedules whose next tick was brought forward, and to when. */
@@ -149,6 +154,10 @@ export class Attempt implements RunningAttempt {
 
   noteEffect(note: EffectNote): void {
     this.effects = grown(this.effects, note);
+  }
+
+  record(call: RecordedCall): void {
+    this.recorded = grown(this.recorded, call);
   }
 
   addToLedger(op: LedgerOp): void {

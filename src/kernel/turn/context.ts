@@ -1,4 +1,5 @@
 import { formatAddress, parseAddress } from "../address.ts";
+import { recordCall } from "../replay/note.ts";
 import type { Attempt, MessageDraft, SpawnDraft } from "./attempt.ts";
 import type { AgentClass, AgentRef, Decision, SendOptions, Self } from "../contract/context.ts";
 import type { EffectType, EventType } from "../contract/messages.ts";
@@ -71,7 +72,7 @@ export class Context {
   }
 
   effect(type: EffectType, input: unknown): Promise<never> {
-    return handled(this.#parts.gate.call(this.#attempt, type, input)) as Promise<never>;
+    return handled(this.#recorded(`effect ${type.name}`, input, this.#parts.gate.call(this.#attempt, type, input))) as Promise<never>;
   }
 
   agent<A extends AgentClass>(type: A, id: string): AgentRef<A> {
@@ -93,7 +94,7 @@ export class Context {
   }
 
   broadcast(type: EventType, data: unknown, filter: { readonly type?: string; readonly tag?: string } = {}): Promise<number> {
-    return this.#settledFirst(this.#broadcast(type, data, filter));
+    return this.#settledFirst(this.#recorded(`broadcast ${type.name}`, { data, filter }, this.#broadcast(type, data, filter)));
   }
 
   async #broadcast(type: EventType, data: unknown, filter: { readonly type?: string; readonly tag?: string }): Promise<number> {
@@ -103,12 +104,12 @@ export class Context {
     const others = found.filter(({ no }) => no !== this.#attempt.entry.no);
     if (others.length > BROADCAST_MAX) throw new AosError("LIMIT_EXCEEDED", `a broadcast reaches at most ${BROADCAST_MAX} agents`);
     for (const { no, address } of others) this.#assertRoom(no, address);
-    for (const { no, address } of others) this.#draft({ agent: no, address, ...this.#event(type, text, {}) });
+    for (const { no, address } of others) this.#draft({ agent: no, address, ...this.#event(type, text, {}), isFanned: true });
     return others.length;
   }
 
   publish(topic: string, type: EventType, data: unknown): Promise<number> {
-    return this.#settledFirst(this.#publish(topic, type, data));
+    return this.#settledFirst(this.#recorded(`publish ${topic} ${type.name}`, data, this.#publish(topic, type, data)));
   }
 
   async #publish(topic: string, type: EventType, data: unknown): Promise<number> {
@@ -121,7 +122,7 @@ export class Context {
       const plain = { ...this.#event(type, text, {}), expiresAt: this.#attempt.now + this.#parts.core.limits.topicMs };
       const event =
         isWrapped === true ? { ...plain, name: TOPIC_MESSAGE, version: undefined, data: wrapMessage(topic, type.name, text, id) } : plain;
-      this.#draft({ agent: no, address, ...event }, false);
+      this.#draft({ agent: no, address, ...event, isFanned: true }, false);
     }
     return found.length;
   }
@@ -216,12 +217,20 @@ export class Context {
     return Promise.reject(new AosError("MODEL_NOT_CONFIGURED", `think "${name}": ${why}`, { details: { key: "models.default", model } }));
   }
 
+  /** Notes what a call gives, where the journal keeps that. */
+  #recorded<T>(name: string, input: unknown, work: Promise<T>): Promise<T> {
+    const { core } = this.#parts;
+    return core.limits.replayBytes === 0 ? work : recordCall(this.#attempt, core.hasher, name, input, work);
+  }
+
   #ref(address: string): AgentRef<AgentClass> {
     return {
       address,
       tell: (type: EventType, data: unknown, options?: SendOptions): void => this.#tell(address, type, data, options),
       ask: (command: string, input: unknown, options?: { readonly timeoutMs?: number }) =>
-        handled(this.#parts.ask(this.#attempt, address, command, input, options?.timeoutMs)),
+        handled(
+          this.#recorded(`ask ${address}#${command}`, input, this.#parts.ask(this.#attempt, address, command, input, options?.timeoutMs)),
+        ),
     };
   }
 

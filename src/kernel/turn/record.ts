@@ -1,5 +1,6 @@
 import type { Decision } from "../contract/context.ts";
 import type { Envelope } from "../mail/envelope.ts";
+import type { ReplayNote } from "../replay/note.ts";
 import type { AosError } from "../errors.ts";
 import type { JournalRow } from "../store/store.ts";
 import { shortAddress } from "../address.ts";
@@ -56,11 +57,13 @@ export interface RecordBody {
   /** Why mail was consumed without a turn, what a parked turn waits for, or what a move was. */
   readonly note?: string | undefined;
   /** Dedupe facts of the consumed mail: hash, digest, seq, id. */
+  /** What it takes to run the turn again, where that is kept. */
+  readonly replay?: ReplayNote | undefined;
   readonly dedupe?: readonly (readonly [hash: string, digest: number, seq: number, id: string])[] | undefined;
 }
 
 /** What a journal row, a stream event and `aos log` show. */
-export interface TurnRecord extends Omit<RecordBody, "dedupe"> {
+export interface TurnRecord extends Omit<RecordBody, "dedupe" | "replay"> {
   /** The row's id: rises in commit order over all agents. */
   readonly seq: number;
   readonly agent: string;
@@ -82,6 +85,7 @@ interface Extra {
   readonly x?: ErrorNote | undefined;
   readonly co?: readonly string[] | undefined;
   readonly n?: string | undefined;
+  readonly q?: ReplayNote | undefined;
   readonly k?: RecordBody["dedupe"];
 }
 
@@ -116,6 +120,7 @@ export function encodeBody(body: RecordBody): string {
     x: body.error,
     co: body.coalesced,
     n: body.note,
+    q: body.replay,
   };
   const rest = JSON.stringify(extra);
   return keys === undefined ? `${head},${rest}]` : `${head},${rest.slice(0, -1)},"k":${keys}}]`;
@@ -128,7 +133,7 @@ function encodeKeys(keys: NonNullable<RecordBody["dedupe"]>, own: string): strin
 }
 
 /** Whether a body has none of the rarer parts, dedupe facts aside: most have not. */
-function isPlain({ cause, effects, sent, decisions, error, coalesced, note }: RecordBody): boolean {
+function isPlain({ cause, effects, sent, decisions, error, coalesced, note, replay }: RecordBody): boolean {
   return (
     cause.chain === cause.id &&
     cause.eventId === undefined &&
@@ -139,7 +144,8 @@ function isPlain({ cause, effects, sent, decisions, error, coalesced, note }: Re
     decisions.length === 0 &&
     error === undefined &&
     coalesced === undefined &&
-    note === undefined
+    note === undefined &&
+    replay === undefined
   );
 }
 
@@ -160,13 +166,14 @@ export function decodeBody(text: string): RecordBody {
     error: extra.x,
     coalesced: extra.co,
     note: extra.n,
+    replay: extra.q,
     dedupe: extra.k?.map(([hash, digest, seq, envelope]) => [hash, digest, seq, envelope === "" ? id : envelope] as const),
   };
 }
 
 /** Reads a stored row as the record that the outside sees. */
 export function readRecord(row: JournalRow): TurnRecord {
-  const { dedupe: _dedupe, ...body } = decodeBody(row.body);
+  const { dedupe: _dedupe, replay: _replay, ...body } = decodeBody(row.body);
   return {
     seq: row.id,
     agent: shortAddress(row.address),
@@ -189,7 +196,7 @@ export function concerns(record: TurnRecord, id: string): boolean {
 }
 
 /** A wake is wasted where it changed nothing: no state, no effect, no message, no decision. */
-export function isWasted(body: Omit<RecordBody, "dedupe">): boolean {
+export function isWasted(body: Omit<RecordBody, "dedupe" | "replay">): boolean {
   return (
     body.outcome === "done" &&
     body.kind !== "lifecycle" &&

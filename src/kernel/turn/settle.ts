@@ -11,6 +11,7 @@ import { digest53, toJson, utf8Length } from "../json.ts";
 import { deadRow, replyOf } from "../mail/dead.ts";
 import { laneOf, type Mail } from "../mail/mailbox.ts";
 import type { Outbox, Outgoing } from "../mail/outbox.ts";
+import { replayNote } from "../replay/note.ts";
 import { causeOf, isWasted, migrationNote, noteError, type Outcome, type RecordBody } from "./record.ts";
 import { isRetryWorthwhile, retryDelay } from "../retry.ts";
 import type { Spawner } from "../agents/spawner.ts";
@@ -252,6 +253,7 @@ export class Settler {
       sent: outgoing.mailIn.length,
       others: attempt.others,
       note: version === entry.stateVersion ? undefined : migrationNote(entry.stateVersion, version),
+      replay: replayNote(attempt, reply, this.#parts.core.limits.replayBytes),
     });
     const commit = this.#commitOf(attempt, outgoing, reply);
     keepBeforeMigration(entry, version, attempt.now, commit);
@@ -350,6 +352,7 @@ export class Settler {
       readonly changed?: boolean;
       readonly sent?: number;
       readonly others?: readonly Mail[];
+      readonly replay?: RecordBody["replay"];
     },
   ): RecordBody {
     const { attempt, others = NONE } = how;
@@ -368,6 +371,7 @@ export class Settler {
       error: how.error === undefined ? undefined : noteError(how.error),
       coalesced: others.length > 0 ? others.map(({ envelope }) => envelope.id) : undefined,
       note: how.note,
+      replay: how.replay,
       dedupe: isFinal ? keysOf(mail, others) : undefined,
     };
     if (attempt?.entry.wake !== undefined && !isWasted(body)) attempt.entry.wake = "useful";

@@ -253,6 +253,10 @@ export const AOS_KEYS = defineConfig(
       max: GIB,
       description: "the most journal that one agent keeps",
     }),
+    "journal.payloads": flag({
+      default: false,
+      description: "whether the journal keeps payloads, answers and messages of turns (at most 64 KiB each), so that they can be replayed",
+    }),
     "journal.fullCopyEvery": integer({
       default: 64,
       min: 1,
