@@ -12,6 +12,7 @@ import { Rounds, table } from "./figures.ts";
 import { counters, events, pingPong, sleepers } from "./in-process.ts";
 import { AgentOperatingSystem } from "aosjs";
 import { rawUpserts } from "./raw.ts";
+import { planSleepers } from "./upgrade.ts";
 import { recover } from "./recovery.ts";
 import { grow } from "./storage.ts";
 
@@ -40,6 +41,7 @@ try {
   if (wanted.has("w2")) await w2();
   if (wanted.has("w3")) await w3();
   if (wanted.has("w4")) await w4();
+  if (wanted.has("upgrade")) await upgrade();
   if (wanted.has("syncs")) syncs();
   if (wanted.has("storage")) await storage();
 } finally {
@@ -119,6 +121,14 @@ async function w4(): Promise<void> {
     figures.value("W4 lost", "events", found.lost, { atMost: 0 });
     figures.value("W4 duplicated", "events", found.duplicated, { atMost: 0 });
   }
+}
+
+async function upgrade(): Promise<void> {
+  const count = values.quick ? 20_000 : 100_000;
+  const found = await planSleepers(join(dir, "upgrade"), count);
+  const label = `upgrade plan of ${count.toLocaleString("en-US")} sleepers`;
+  figures.value(`${label}: stopped folder`, "s", found.stoppedMs / 1_000, { atMost: 60 });
+  figures.value(`${label}: running system`, "s", found.runningMs / 1_000, { atMost: 60 });
 }
 
 /** What a run without any acknowledgement syncs, for the start and the end, is taken off. */

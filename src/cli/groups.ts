@@ -70,6 +70,10 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/backup.ts")).addBackup,
   },
   {
+    verbs: { upgrade: "plan, apply and roll back upgrades of agents", replay: "run a journal's turns against other code" },
+    load: async () => (await import("./commands/upgrade.ts")).addUpgrade,
+  },
+  {
     verbs: { config: "explain the configuration" },
     load: async () => (await import("./commands/config.ts")).addConfig,
   },

@@ -2,5 +2,6 @@ import type { AosClient } from "../client/index.ts";
 
 /** What can be read of a system, whether it runs or not. */
 export type Reader = Pick<AosClient, "agents" | "agent" | "state" | "journal" | "deadLetters" | "deadLetter"> & {
+  readonly upgrades: Pick<AosClient["upgrades"], "replayable">;
   readonly upkeep: Pick<AosClient["upkeep"], "storage">;
 };

@@ -1,7 +1,7 @@
 import type { openStopped } from "../system/index.ts";
 import type { Agent, DeadLetter } from "../client/index.ts";
 import { storageRow } from "../protocol/index.ts";
-import { usageError } from "./failure.ts";
+import { notFound, usageError } from "./failure.ts";
 import type { Reader } from "./reader.ts";
 import { rfc3339 } from "./time.ts";
 
@@ -31,8 +31,15 @@ export function stoppedReader(api: StoppedApi, tenant: string | undefined): Read
       return { items: page.items.map(letterRow), next: page.next };
     },
     deadLetter: async (id) => letterRow(await api.deadLetter(id)),
+    upgrades: {
+      replayable: async (address, turns) => (await api.replayable(full(address), turns)) ?? noTurns(address),
+    },
     upkeep: { storage: async () => storageRow(await api.storage()) },
   };
+}
+
+function noTurns(address: string): never {
+  throw notFound(`the journal of ${address} holds no turn whose state before it is known`);
 }
 
 type AgentInfo = Awaited<ReturnType<StoppedApi["agent"]>>;
@@ -40,12 +47,13 @@ type DeadLetterInfo = Awaited<ReturnType<StoppedApi["deadLetter"]>>;
 
 /** Times are epoch ms inside, RFC 3339 on the wire, and null there for never. */
 function agentRow(info: AgentInfo): Agent {
-  const { lastTurnAt, nextWakeAt, createdAt } = info;
+  const { lastTurnAt, nextWakeAt, createdAt, upgrade } = info;
   return {
     ...info,
     lastTurnAt: lastTurnAt === undefined ? null : rfc3339(lastTurnAt),
     nextWakeAt: nextWakeAt === undefined ? null : rfc3339(nextWakeAt),
     createdAt: rfc3339(createdAt),
+    upgrade: upgrade === undefined ? undefined : { ...upgrade, at: rfc3339(upgrade.at) },
   };
 }
 

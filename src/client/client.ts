@@ -1,6 +1,7 @@
 import { readEvents } from "./event-stream.ts";
 import { type Problem, ProblemError } from "./problem.ts";
 import { type Call, type ClientOptions, Transport } from "./transport.ts";
+import { UpgradesClient } from "./upgrades.ts";
 import { UpkeepClient } from "./upkeep.ts";
 import type {
   Ack,
@@ -47,10 +48,13 @@ const RECONNECT_MAX_MS = 10_000;
 export class AosClient {
   /** What whoever keeps the system asks of it. */
   readonly upkeep: UpkeepClient;
+  /** Upgrades of agents' states. */
+  readonly upgrades: UpgradesClient;
   readonly #transport: Transport;
 
   constructor(options: ClientOptions) {
     this.#transport = new Transport(options);
+    this.upgrades = new UpgradesClient(this.#transport);
     this.upkeep = new UpkeepClient(this.#transport);
   }
 

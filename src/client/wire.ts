@@ -41,6 +41,17 @@ export interface Agent {
   readonly revision: string;
   readonly node: string;
   readonly reason?: string | undefined;
+  /** Why its state stays at an older version than the code's. */
+  readonly upgrade?:
+    | {
+        readonly status: string;
+        readonly from: number;
+        readonly to: number;
+        readonly at: string;
+        readonly code: string;
+        readonly message: string;
+      }
+    | undefined;
   readonly [more: string]: unknown;
 }
 

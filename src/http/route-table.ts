@@ -5,6 +5,7 @@ import { agentRoutes } from "./routes/agents.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { settlingRoutes } from "./routes/settling.ts";
 import { upkeepRoutes } from "./routes/upkeep.ts";
+import { upgradeRoutes } from "./routes/upgrades.ts";
 import { clockRoute, watchingRoutes } from "./routes/watching.ts";
 
 /** Every route of a server: the one table from which they are registered and described. */
@@ -15,6 +16,7 @@ export function routeTable(options: { readonly version: string; readonly hasTest
     ...settlingRoutes,
     ...watchingRoutes,
     ...upkeepRoutes,
+    ...upgradeRoutes,
     ...(options.hasTestClock ? [clockRoute] : []),
   ];
   let description: unknown;

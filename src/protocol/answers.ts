@@ -41,6 +41,17 @@ export const AgentAnswer = z.looseObject({
   tags: z.array(z.string()),
   config: AnyJson.optional(),
   reason: z.string().optional(),
+  upgrade: z
+    .looseObject({
+      status: z.enum(["failed", "too-new", "rolled-back"]),
+      from: z.int(),
+      to: z.int(),
+      at: Moment,
+      code: z.string(),
+      message: z.string(),
+    })
+    .optional()
+    .describe("why its state stays at an older version than the code's"),
 });
 
 /** A process list. */

@@ -59,4 +59,18 @@ export {
   TypesAnswer,
 } from "./answers.ts";
 export { agentRow, deadLetterRow, effectRow, mailRow, moment, recordRow, scheduleRow } from "./rows.ts";
+export {
+  ApplyUpgrade,
+  ContractsAnswer,
+  RampAnswer,
+  rampRow,
+  ReplayableAnswer,
+  RolledBackAnswer,
+  SnapshotFilter,
+  SnapshotsPage,
+  TurnsFilter,
+  UpgradeFilter,
+  upgradeRow,
+  UpgradesAnswer,
+} from "./upgrades.ts";
 export { BackupAnswer, BackupRequest, DiagnosisAnswer, MendedAnswer, StorageAnswer, storageRow } from "./upkeep.ts";

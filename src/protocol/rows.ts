@@ -17,6 +17,7 @@ export function agentRow(info: AgentInfo): Readonly<Record<string, unknown>> {
     lastTurnAt: moment(info.lastTurnAt),
     nextWakeAt: moment(info.nextWakeAt),
     createdAt: moment(info.createdAt),
+    upgrade: info.upgrade === undefined ? undefined : { ...info.upgrade, at: moment(info.upgrade.at) },
   };
 }
 

@@ -20,6 +20,7 @@ interface PsOptions {
 interface LogOptions {
   readonly follow?: boolean;
   readonly after?: number;
+  readonly replay?: boolean;
 }
 
 const PAGE = 1_000;
@@ -55,11 +56,13 @@ export function addInspect(program: Command, io: Io): void {
     .description("Print an agent's turns as JSON lines, of a stopped data folder too.")
     .option("-f, --follow", "go on with new turns as they are committed")
     .option("--after <seq>", "turns after this number", readInteger("--after", 0, Number.MAX_SAFE_INTEGER))
-    .addHelpText("after", "\nExample:\n  aos log cfo/main -f --after 12")
-    .action(async (given: string, { follow = false, after = 0 }: LogOptions, command: Command) => {
+    .option("--replay", "print what `aos replay` runs: the state before the first turn, then the turns with what they were given")
+    .addHelpText("after", "\nExamples:\n  aos log cfo/main -f --after 12\n  aos log cfo/main --replay > cfo.jsonl")
+    .action(async (given: string, { follow = false, after = 0, replay = false }: LogOptions, command: Command) => {
       const address = readAddress(given);
       const common = commonOf(command);
-      if (follow) await followLog(await connect(common), address, after, io);
+      if (replay) await replayable(common, address, io);
+      else if (follow) await followLog(await connect(common), address, after, io);
       else
         await read(common, async (reader) => {
           for await (const record of records(reader, address, after)) io.out(JSON.stringify(record));
@@ -152,6 +155,11 @@ async function nodes(common: Common, io: Io): Promise<void> {
     ["STARTED", ({ startedAt }) => relative(startedAt, io.now)],
   ]);
   for (const line of lines) io.out(line);
+}
+
+async function replayable(common: Common, address: string, io: Io): Promise<void> {
+  const { header, turns } = await read(common, (reader) => reader.upgrades.replayable(address));
+  for (const line of [header, ...turns]) io.out(JSON.stringify(line));
 }
 
 async function* records(reader: Pick<Reader, "journal">, address: string, after: number): AsyncGenerator<TurnRecord> {

@@ -65,6 +65,6 @@ export const upkeepRoutes: readonly Route[] = [
 ];
 
 /** What concerns all tenants at once is for whoever may see them all. */
-function onlyFleet({ principal }: Caller): void {
+export function onlyFleet({ principal }: Caller): void {
   if (!principal.isFleet) throw new AosError("FORBIDDEN", "only a fleet operator may do that: it concerns every tenant");
 }

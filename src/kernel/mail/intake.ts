@@ -1,3 +1,4 @@
+import type { EventType } from "../contract/messages.ts";
 import { validate } from "../contract/schema.ts";
 import { Acceptance, type AcceptanceParts } from "./acceptance.ts";
 import type { Core } from "../core.ts";
@@ -8,7 +9,7 @@ import type { AgentEntry } from "../agents/entry.ts";
 import { AosError, toAosError } from "../errors.ts";
 import { digest53, toJson, utf8Length } from "../json.ts";
 import type { Mail } from "./mailbox.ts";
-import type { MaybePromise } from "../store/store.ts";
+import type { MaybePromise, Store } from "../store/store.ts";
 import type { LoadedType } from "../agents/types.ts";
 
 /** What arrives from outside for one agent. */
@@ -92,6 +93,14 @@ export class Intake {
     if (entry.status === "terminated")
       throw new AosError("AGENT_TERMINATED", `agent ${arrival.target} was terminated`, { details: { agent: arrival.target } });
     const text = payloadText(arrival, this.#core.limits.payloadBytes);
+    if (arrival.version !== undefined || arrival.kind !== "event") return this.#check(arrival, entry, text);
+    const type = this.#core.types.get(entry.type);
+    // Whoever names no version means the one of the contract as it stands; the mail may be handled under a later one.
+    if (type !== undefined) return this.#check(stamped(arrival, declaredVersion(type, arrival.name)), entry, text);
+    return storedVersion(this.#core.store, entry.type, arrival.name).then((version) => this.#check(stamped(arrival, version), entry, text));
+  }
+
+  #check(arrival: Arrival, entry: AgentEntry, text: string): Promise<Ack> {
     const value = checkPayload(this.#core.types.get(entry.type), arrival.kind, arrival.name, text, arrival.version);
     return value instanceof Promise
       ? value.then((checked) => this.#deduplicate(arrival, entry, text, checked))
@@ -203,6 +212,35 @@ function repeated(found: Seen, digest: number, key: string): Promise<Ack> {
   return found.durable === undefined ? Promise.resolve(ack) : found.durable.then(() => ack);
 }
 
+function upcasted({ name, upcast }: EventType, from: number, value: unknown): unknown {
+  try {
+    return upcast[from]?.(value as never);
+  } catch (thrown) {
+    throw new AosError("PAYLOAD_INVALID", `the upcast of ${name} of version ${from} threw: ${toAosError(thrown).message}`, {
+      cause: thrown,
+      details: { version: from },
+    });
+  }
+}
+
+function stamped(arrival: Arrival, version: number | undefined): Arrival {
+  return version === undefined ? arrival : { ...arrival, version };
+}
+
+/** The version of an event that a type accepts; undefined for 1, which needs no stamp. */
+export function declaredVersion(type: LoadedType | undefined, event: string): number | undefined {
+  const version = type?.events.get(event)?.type.version ?? 1;
+  return version > 1 ? version : undefined;
+}
+
+/** The version of an event that a type accepted when its code was loaded last. */
+async function storedVersion(store: Store, type: string, event: string): Promise<number | undefined> {
+  const fact = await store.fact(`type:${type}`);
+  const { events = [] } = JSON.parse(fact ?? "{}") as { readonly events?: readonly { readonly name: string; readonly version: number }[] };
+  const version = events.find(({ name }) => name === event)?.version ?? 1;
+  return version > 1 ? version : undefined;
+}
+
 function payloadText(arrival: Arrival, bytesMax: number): string {
   const text = arrival.text ?? toJson(arrival.data ?? null, `payload of ${arrival.name}`);
   if (text.length > bytesMax / 3 && utf8Length(text) > bytesMax) {
@@ -213,7 +251,7 @@ function payloadText(arrival: Arrival, bytesMax: number): string {
 
 /**
  * Validates a payload against the loaded contract; undefined where no code is loaded, then it is checked when it is.
- * An older version of an event is first brought up to date.
+ * An older version of an event is first brought up to date; one that has none is of version 1.
  */
 export function checkPayload(
   type: LoadedType | undefined,
@@ -233,7 +271,7 @@ export function checkPayload(
   let value: unknown = JSON.parse(text);
   const declared = found.type;
   if (declared.kind === "event") {
-    for (let from = version ?? declared.version; from < declared.version; from++) value = declared.upcast[from]?.(value as never);
+    for (let from = version ?? 1; from < declared.version; from++) value = upcasted(declared, from, value);
   }
   const schema = declared.kind === "event" ? declared.data : declared.input;
   const checked = validate(schema, value, `payload of ${name}`);

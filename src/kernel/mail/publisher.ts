@@ -2,7 +2,8 @@ import type { Core } from "../core.ts";
 import type { Directory } from "../agents/directory.ts";
 import { type Envelope, EXTERNAL } from "./envelope.ts";
 import { AosError } from "../errors.ts";
-import { type Arrival, checkPriority } from "./intake.ts";
+import { typeOf } from "../address.ts";
+import { type Arrival, checkPriority, declaredVersion } from "./intake.ts";
 import { digest53, toJson, utf8Length } from "../json.ts";
 import { type Mail, mailRow } from "./mailbox.ts";
 import type { Told } from "./outbox.ts";
@@ -133,7 +134,7 @@ export class Publisher {
       priority: checkPriority(arrival.priority),
       at,
       expiresAt: arrival.expiresAt ?? at + this.#core.limits.topicMs,
-      version: arrival.version,
+      version: arrival.version ?? declaredVersion(this.#core.types.get(typeOf(target)), arrival.name),
       traceparent: arrival.traceparent,
     };
     return { seq: this.#core.numbers.seq(), envelope, data: text, attempts: 0, marked: 0, stored: true };

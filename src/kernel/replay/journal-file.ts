@@ -8,10 +8,10 @@ import type { AgentMeta } from "../agents/entry.ts";
 import type { ReplayNote } from "./note.ts";
 
 /** Names the format of a journal that can be replayed. */
-export const JOURNAL_FORMAT = "aos.journal/1";
+const JOURNAL_FORMAT = "aos.journal/1";
 
 /** The first line of an agent's journal: the state that its first turn found. */
-export interface JournalHeader {
+interface JournalHeader {
   readonly journal: typeof JOURNAL_FORMAT;
   /** `tenant/type/id`. */
   readonly agent: string;

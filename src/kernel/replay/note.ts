@@ -89,14 +89,6 @@ export function replayNote(attempt: Attempt, reply: ReplyRow | undefined, bytesM
 }
 
 /** A message as it is compared. */
-export function recordedMessage({
-  address,
-  kind,
-  name,
-  data,
-  dueAt,
-  key,
-  timer,
-}: Omit<MessageDraft, "agent" | "priority">): RecordedMessage {
+function recordedMessage({ address, kind, name, data, dueAt, key, timer }: Omit<MessageDraft, "agent" | "priority">): RecordedMessage {
   return { to: address, kind, name, data: JSON.parse(data) as unknown, dueAt, key, timer };
 }

@@ -6,7 +6,7 @@ import type { LedgerOp } from "../store/ledger.ts";
 import type { Mail } from "../mail/mailbox.ts";
 import type { RecordedCall } from "../replay/note.ts";
 import type { EffectNote } from "./record.ts";
-import type { EffectRow } from "../store/store.ts";
+import type { Commit, EffectRow } from "../store/store.ts";
 import type { LoadedType } from "../agents/types.ts";
 
 /** A message as a handler left it; it becomes mail when the turn settles. */
@@ -207,4 +207,15 @@ export class Attempt implements RunningAttempt {
     this.#isOver = true;
     this.#onAbort = undefined;
   }
+}
+
+/** Whether an effect's row may stand under an envelope, from this attempt or an earlier one. Parking counts no attempt. */
+export function hasEffects(mail: Mail, attempt: Attempt): boolean {
+  if (mail === attempt.mail && attempt.effects.length > 0) return true;
+  return mail.stored && (mail.attempts > 0 || attempt.type.effects.size > 0);
+}
+
+/** What an attempt counted: it is counted however the attempt ends. */
+export function ledgerOf(attempt: Attempt): Commit["ledger"] {
+  return attempt.ledger.length > 0 ? attempt.ledger : undefined;
 }

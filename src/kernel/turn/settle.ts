@@ -1,4 +1,4 @@
-import { type Attempt, type ParkCondition, ParkSignal } from "./attempt.ts";
+import { type Attempt, hasEffects, ledgerOf, type ParkCondition, ParkSignal } from "./attempt.ts";
 import type { Core } from "../core.ts";
 import type { Counters } from "../effects/counters.ts";
 import { holdForBudget } from "../effects/budget-hold.ts";
@@ -435,17 +435,6 @@ function keysOf(mail: Mail, others: readonly Mail[]): RecordBody["dedupe"] {
 
 function keyOf(mail: Mail): readonly [hash: string, digest: number, seq: number, id: string] {
   return [mail.envelope.dedupe ?? "", digestOf(mail), mail.seq, mail.envelope.id];
-}
-
-/** Whether an effect's row may stand under an envelope, from this attempt or an earlier one. Parking counts no attempt. */
-function hasEffects(mail: Mail, attempt: Attempt): boolean {
-  if (mail === attempt.mail && attempt.effects.length > 0) return true;
-  return mail.stored && (mail.attempts > 0 || attempt.type.effects.size > 0);
-}
-
-/** What an attempt counted: it is counted however the attempt ends. */
-function ledgerOf(attempt: Attempt): Commit["ledger"] {
-  return attempt.ledger.length > 0 ? attempt.ledger : undefined;
 }
 
 /** The digest by which another payload under the same key is told apart. */
