@@ -20,7 +20,7 @@ const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
-    only: { type: "string", default: "w1,doors,w2,w3,w4,syncs,storage" },
+    only: { type: "string", default: "w1,doors,w2,w3,w4,upgrade,syncs,storage" },
   },
 });
 const wanted = new Set(values.only.split(","));

@@ -56,7 +56,7 @@ export class UpgradesClient {
   }
 
   /** A page of stored agents, as the system tells them. */
-  snapshots<T>(query: NonNullable<Call["query"]>): Promise<{ readonly items: readonly T[]; readonly next?: string | undefined }> {
+  snapshots(query: NonNullable<Call["query"]>): Promise<{ readonly items: readonly unknown[]; readonly next?: string | undefined }> {
     return this.#transport.json({ path: "/api/upgrades/snapshots", query, timeoutMs: 0 });
   }
 

@@ -341,7 +341,9 @@ export class Kernel implements KernelApi {
     return this.#parts.ramper.apply(this.#parts.lifecycle.typeOf(type), options);
   }
 
-  rollbackUpgrade(type: string): Promise<RolledBack> {
+  async rollbackUpgrade(type: string): Promise<RolledBack> {
+    // A type whose code is gone may be put back as well, but one that never was is a slip of the pen.
+    if ((await this.#parts.core.store.fact(`type:${type}`)) === undefined) this.#parts.lifecycle.typeOf(type);
     return this.#parts.ramper.rollback(type);
   }
 

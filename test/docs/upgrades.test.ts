@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { chmodSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { run } from "../support/checkout.ts";
 import { folder } from "../support/scene.ts";
@@ -34,7 +34,14 @@ export class Note extends PurposeDrivenAgent.define({
 export const register = [{ agent: Note, id: "main" }];
 `;
 
-test("every command of docs/upgrades.md does what the page says, from the old code to the new and back", async (t) => {
+/** A folder with the agents in all their versions, and what the page's commands need. */
+function stage(t: TestContext): {
+  readonly place: string;
+  readonly up: (file: string) => Promise<void>;
+  readonly down: () => Promise<void>;
+  readonly sh: (line: string) => ReturnType<typeof run>;
+  readonly all: (lines: readonly string[]) => Promise<string>;
+} {
   const place = folder(t);
   writeFileSync(join(place, "old-agents.ts"), agents(1));
   writeFileSync(join(place, "new-agents.ts"), agents(2));
@@ -69,9 +76,6 @@ test("every command of docs/upgrades.md does what the page says, from the old co
     await once(createInterface(running.stdout), "line");
   };
   const sh = (line: string): ReturnType<typeof run> => run("sh", ["-c", line], { cwd: place, env });
-  const shown = [...PAGE.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = ""]) => block.trim().split("\n"));
-  assert.equal(shown.length, 4);
-  const [plan = [], apply = [], rollback = [], replay = []] = shown;
   const all = async (lines: readonly string[]): Promise<string> => {
     let out = "";
     for (const line of lines) {
@@ -81,6 +85,14 @@ test("every command of docs/upgrades.md does what the page says, from the old co
     }
     return out;
   };
+  return { place, up, down, sh, all };
+}
+
+test("every command of docs/upgrades.md does what the page says, from the old code to the new and back", async (t) => {
+  const { place, up, down, sh, all } = stage(t);
+  const shown = [...PAGE.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = ""]) => block.trim().split("\n"));
+  assert.equal(shown.length, 4);
+  const [plan = [], apply = [], rollback = [], replay = []] = shown;
 
   await up("old-agents.ts");
   for (const text of ["a", "b", "c"]) await all([`aos send note/main written '{"text":"${text}"}' --wait`]);

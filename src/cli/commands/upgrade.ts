@@ -108,20 +108,22 @@ async function withSource<T>(
     const everywhere = common.tenant === undefined ? await widest(common, running) : running;
     return use({
       contracts: () => everywhere.upgrades.contracts(),
-      snapshots: (cursor) => everywhere.upgrades.snapshots({ ...selection, cursor, limit: PAGE }),
+      snapshots: async (cursor) =>
+        (await everywhere.upgrades.snapshots({ ...selection, cursor, limit: PAGE })) as Awaited<ReturnType<Source["snapshots"]>>,
     });
   }
   const dir = await dataFolder(common);
   if (!isDataFolder(dir)) throw notFound(`there is no data folder ${dir} to plan an upgrade of; --dir names another`);
   const { openStopped } = await import("../../system/index.ts");
-  const { api, close } = await openStopped(dir);
+  const stopped = await openStopped(dir);
+  const { api } = stopped;
   try {
     return await use({
       contracts: () => api.storedContracts(),
       snapshots: (cursor) => api.snapshots({ ...selection, tenant: common.tenant, cursor, limit: PAGE }),
     });
   } finally {
-    await close();
+    await stopped.close();
   }
 }
 

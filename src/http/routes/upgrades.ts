@@ -56,7 +56,7 @@ export const upgradeRoutes: readonly Route[] = [
     scope: "admin",
     summary: "Put a type's agents back to the states before their last migration",
     answers: { 200: { description: "how many, and what it undid", schema: RolledBackAnswer } },
-    errors: ["NOT_FOUND"],
+    errors: ["TYPE_UNKNOWN"],
     handle: async (call) => {
       onlyFleet(call);
       return ok(await call.system.api.rollbackUpgrade(typeNamed(call.params)));

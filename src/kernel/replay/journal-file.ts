@@ -114,9 +114,9 @@ export function readJournals(text: string): readonly AgentJournal[] {
         details: { line: at + 1 },
       });
     };
-    let value: Partial<JournalHeader & JournalTurn>;
+    let value: Partial<Omit<JournalHeader, "journal"> & JournalTurn> & { readonly journal?: unknown };
     try {
-      value = JSON.parse(line) as Partial<JournalHeader & JournalTurn>;
+      value = JSON.parse(line) as typeof value;
     } catch (thrown) {
       return refuse("is not JSON", thrown);
     }

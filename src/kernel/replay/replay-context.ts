@@ -143,12 +143,12 @@ export class ReplayContext {
     if (call === undefined) {
       const isOther = this.#open.some((open) => open.name === name);
       this.unknownCalls.push(isOther ? `${name}, with another input` : name);
-      return refused(new AosError("NOT_FOUND", `the journal has no answer to ${name} with this input`, { retryable: false }));
+      return unanswerable(new AosError("NOT_FOUND", `the journal has no answer to ${name} with this input`, { retryable: false }));
     }
     if (call.error === undefined) return Promise.resolve(call.output);
     const code = call.error.code in ERROR_CODES ? (call.error.code as AosErrorCode) : "EFFECT_FAILED";
     const details = (call.error.details ?? {}) as Readonly<Record<string, unknown>>;
-    return refused(new AosError(code, call.error.message, { retryable: call.error.retryable, details }));
+    return unanswerable(new AosError(code, call.error.message, { retryable: call.error.retryable, details }));
   }
 
   #at(after: string | number): number {
@@ -157,8 +157,8 @@ export class ReplayContext {
 }
 
 /** A rejection that nobody need await. */
-function refused(error: AosError): Promise<never> {
-  const rejected = Promise.reject(error);
+function unanswerable(failure: AosError): Promise<never> {
+  const rejected = Promise.reject(failure);
   rejected.catch(() => undefined);
   return rejected;
 }

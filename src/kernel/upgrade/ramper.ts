@@ -9,6 +9,7 @@ import type { Upgrades } from "./upgrades.ts";
 
 const PAGE = 500;
 const SUSPECTS_MAX = 1_000;
+const STORE_RETRY_MS = 5_000;
 const HOUSEKEEPING_MS = 3_600_000;
 
 /** What putting agents back did. */
@@ -102,7 +103,8 @@ export class Ramper {
     if (!isReached(ramp, placeOf(this.#core.hasher, address))) return;
     const next: Ramp = { ...ramp, failed: ramp.failed + 1, suspects: [...ramp.suspects, address] };
     this.#upgrades.ramps.set(typeName, next);
-    if (isPastThreshold(next)) void this.#halt(typeName).catch(() => undefined);
+    // What is not written now is written with the next step.
+    void (isPastThreshold(next) ? this.#halt(typeName) : this.#store(next)).catch(() => undefined);
   }
 
   /** Puts a type's agents back to the states before their last migration. */
@@ -143,10 +145,15 @@ export class Ramper {
     const ramp = this.#upgrades.ramps.get(type.name);
     if (this.#isStopped || ramp?.status !== "running" || ramp.revision !== type.revision || this.#running.has(type.name)) return;
     this.#running.add(type.name);
-    // What the store does not take now is tried again by the next start, or by whoever asks again.
-    void this.#run(type)
-      .catch(() => undefined)
-      .finally(() => this.#running.delete(type.name));
+    void this.#run(type).then(
+      () => this.#running.delete(type.name),
+      () => {
+        this.#running.delete(type.name);
+        // What the store does not take now is tried again soon.
+        const { clock } = this.#core;
+        if (!this.#isStopped) clock.at(clock.now() + STORE_RETRY_MS, () => this.#resume(type));
+      },
+    );
   }
 
   async #run(type: LoadedType): Promise<void> {
