@@ -137,6 +137,22 @@ test("a rollback puts back the states of before, says what it undid, and the old
   assert.deepEqual((await again.kernel.state("aged/a0")).state, { days: 2 * 365 });
 });
 
+test("a ramp of code that was replaced runs no more, and says so", async (t) => {
+  const dir = await fleet(t, 0, 20);
+  const aos = await upgraded(t, dir, Aged, { ...held, codeVersion: "one" });
+  await aos.kernel.applyUpgrade("aged", { stages: [30, 100], soakMs: 60_000 });
+  await rest(aos);
+  const reached = (await versions(aos))[2];
+  const other = await upgraded(t, afterCrash(t, dir), Aged, { ...held, codeVersion: "two" });
+  await advance(other, 120_000);
+  assert.equal((await versions(other))[2], reached);
+  const [status] = await other.kernel.upgradeStatus("aged");
+  assert.deepEqual([status?.ramp?.status, status?.ramp?.why], ["stopped", "other code was loaded since; apply it again"]);
+  await other.kernel.applyUpgrade("aged", {});
+  await rest(other);
+  assert.deepEqual(await versions(other), { 2: 20 });
+});
+
 test("what a ramp is asked with must make sense", async (t) => {
   const aos = await upgraded(t, await fleet(t, 0, 1), Aged, held);
   for (const stages of [[], [10], [50, 10, 100], [0, 100], [Number.NaN, 100]])

@@ -32,7 +32,7 @@ export function aged(bearable = Number.POSITIVE_INFINITY) {
       },
     }),
     on: { older: Older, stumble: Stumble },
-    retry: { attempts: 1, backoff: "fixed", delayMs: 1 },
+    retry: { attempts: 20, backoff: "fixed", delayMs: 1, retryOn: ["UNAVAILABLE"] },
   }) {
     readonly handlers = this.handle({
       older: (ctx) => void (ctx.state.days += 365),

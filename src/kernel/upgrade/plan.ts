@@ -57,7 +57,7 @@ interface Finding {
 
 const EXAMPLES = 10;
 const FAILURES: ReadonlySet<PlanCheck> = new Set<PlanCheck>(["state", "mail", "config", "failure"]);
-const PROGRESS_EVERY = 1_000;
+const PROGRESS_EVERY = 5_000;
 
 /** Looks at copies of stored agents through new code: nothing is changed, nothing leaves. */
 export async function planUpgrade(parts: PlanParts, snapshots: AsyncIterable<AgentSnapshot>): Promise<PlanReport> {

@@ -138,7 +138,15 @@ export class Ramper {
       if (examples.length < 20) examples.push({ agent: row.address, status: upgrade.status, message: upgrade.message });
     }
     const { name, revision, contract } = type;
-    return { type: name, version: contract.state.version, revision, versions, marked, examples, ramp: this.#upgrades.ramps.get(name) };
+    return {
+      type: name,
+      version: contract.state.version,
+      revision,
+      versions,
+      marked,
+      examples,
+      ramp: asItIs(this.#upgrades.ramps.get(name), revision),
+    };
   }
 
   #resume(type: LoadedType): void {
@@ -264,6 +272,12 @@ export class Ramper {
     }
     return released;
   }
+}
+
+/** A ramp of code that was replaced meanwhile runs no more. */
+function asItIs(ramp: Ramp | undefined, revision: string): Ramp | undefined {
+  if (ramp?.status !== "running" || ramp.revision === revision) return ramp;
+  return { ...ramp, status: "stopped", why: "other code was loaded since; apply it again" };
 }
 
 function isMarked(row: AgentListing, ramp: Ramp): boolean {
