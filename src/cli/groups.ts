@@ -74,6 +74,14 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/upgrade.ts")).addUpgrade,
   },
   {
+    verbs: {
+      diff: "show what changed in an agent's state between two turns",
+      rewind: "give an agent the state of an earlier turn",
+      fork: "make a new agent of another one's state",
+    },
+    load: async () => (await import("./commands/timeline.ts")).addTimeline,
+  },
+  {
     verbs: { config: "explain the configuration" },
     load: async () => (await import("./commands/config.ts")).addConfig,
   },

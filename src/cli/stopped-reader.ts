@@ -34,6 +34,13 @@ export function stoppedReader(api: StoppedApi, tenant: string | undefined): Read
     upgrades: {
       replayable: async (address, turns) => (await api.replayable(full(address), turns)) ?? noTurns(address),
     },
+    timeline: {
+      stateAt: async (address, turn) => {
+        const found = await api.timeline.stateAt(full(address), turn);
+        return { ...found, at: rfc3339(found.at) };
+      },
+      diff: (address, from, to) => api.timeline.diff(full(address), from, to),
+    },
     upkeep: { storage: async () => storageRow(await api.storage()) },
   };
 }

@@ -1,6 +1,7 @@
 import { readEvents } from "./event-stream.ts";
 import { type Problem, ProblemError } from "./problem.ts";
 import { type Call, type ClientOptions, Transport } from "./transport.ts";
+import { TimelineClient } from "./timeline.ts";
 import { UpgradesClient } from "./upgrades.ts";
 import { UpkeepClient } from "./upkeep.ts";
 import type {
@@ -50,10 +51,13 @@ export class AosClient {
   readonly upkeep: UpkeepClient;
   /** Upgrades of agents' states. */
   readonly upgrades: UpgradesClient;
+  /** The history of agents: looked at, compared, gone back to, branched from. */
+  readonly timeline: TimelineClient;
   readonly #transport: Transport;
 
   constructor(options: ClientOptions) {
     this.#transport = new Transport(options);
+    this.timeline = new TimelineClient(this.#transport);
     this.upgrades = new UpgradesClient(this.#transport);
     this.upkeep = new UpkeepClient(this.#transport);
   }

@@ -5,6 +5,7 @@ import { agentRoutes } from "./routes/agents.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { settlingRoutes } from "./routes/settling.ts";
 import { upkeepRoutes } from "./routes/upkeep.ts";
+import { timelineRoutes } from "./routes/timeline.ts";
 import { upgradeRoutes } from "./routes/upgrades.ts";
 import { clockRoute, watchingRoutes } from "./routes/watching.ts";
 
@@ -17,6 +18,7 @@ export function routeTable(options: { readonly version: string; readonly hasTest
     ...watchingRoutes,
     ...upkeepRoutes,
     ...upgradeRoutes,
+    ...timelineRoutes,
     ...(options.hasTestClock ? [clockRoute] : []),
   ];
   let description: unknown;

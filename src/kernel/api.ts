@@ -6,6 +6,7 @@ import type { AgentStatus, EffectState } from "./store/store.ts";
 import type { ScheduleSpec } from "./time/schedule.ts";
 import type { UpgradeMark } from "./agents/entry.ts";
 import type { RolledBack, UpgradeStatus } from "./upgrade/ramper.ts";
+import type { TimelineApi } from "./timeline/timeline.ts";
 import type { Ramp, RampOptions } from "./upgrade/ramp.ts";
 import type { AgentJournal } from "./replay/journal-file.ts";
 import type { AgentSnapshot, SnapshotSelection } from "./upgrade/snapshot.ts";
@@ -153,6 +154,8 @@ export interface Page<T> {
 
 /** The kernel as the rest of the system sees it. Addresses are `tenant/type/id` or `type/id` (default tenant). */
 export interface KernelApi {
+  /** The history of agents. */
+  readonly timeline: TimelineApi;
   /** Loads a type's code. */
   load(agent: LoadableAgent): Promise<void>;
   /** @throws AosError TYPE_UNKNOWN, ADDRESS_INVALID, PAYLOAD_INVALID, AGENT_TERMINATED, DEPENDENCY_INVALID. */

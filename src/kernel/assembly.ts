@@ -35,6 +35,7 @@ import { Spawner } from "./agents/spawner.ts";
 import type { Commit, JournalWrite, ReplyRow, Store } from "./store/store.ts";
 import { failureOf, Supervision } from "./agents/supervision.ts";
 import { Ramper } from "./upgrade/ramper.ts";
+import { Timeline } from "./timeline/timeline.ts";
 import { Upgrades } from "./upgrade/upgrades.ts";
 import { Upkeep } from "./store/upkeep.ts";
 import { Tally } from "./tally.ts";
@@ -65,6 +66,7 @@ export class Assembly {
   readonly directory: Directory;
   readonly dependencies: Dependencies;
   readonly upgrades: Upgrades;
+  timeline!: Timeline;
   ramper!: Ramper;
   readonly dedupe: DedupeIndex;
   readonly intake: Intake;
@@ -190,6 +192,7 @@ export class Assembly {
       onStart: () => this.liveness.watch(),
     });
     this.ramper = new Ramper(core, this.upgrades);
+    this.timeline = new Timeline(core, this.directory, this.upgrades, this.dependencies);
     this.intake.onDelayed = (dueAt) => this.agenda.expect(dueAt);
     this.intake.onDebounce = (entry, envelope) => this.desk.debounce(entry.no, entry.address, envelope);
     this.agenda.quietUntil = (no, event, now) => this.desk.quietUntil(no, event, now);

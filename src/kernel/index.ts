@@ -130,6 +130,8 @@ export type {
   ScheduleInfo,
 } from "./api.ts";
 export type { KernelOptions } from "./assembly.ts";
+export type { Forked, ForkOptions, Rewound, StateAt, StateDiff, TimelineApi } from "./timeline/timeline.ts";
+export type { PatchOp } from "./timeline/json-patch.ts";
 export type { UpgradeMark } from "./agents/entry.ts";
 export type { RolledBack, UpgradeStatus } from "./upgrade/ramper.ts";
 export type { Ramp, RampOptions } from "./upgrade/ramp.ts";

@@ -35,6 +35,7 @@ import { ensureIncarnation } from "./store/incarnation.ts";
 import type { Commit, EffectState } from "./store/store.ts";
 import { checkPattern } from "./mail/topics.ts";
 import { describeContract, type LoadableAgent } from "./agents/types.ts";
+import type { TimelineApi } from "./timeline/timeline.ts";
 import { Assembly, type KernelOptions } from "./assembly.ts";
 
 /** The kernel: what the rest of the system may ask of its parts. */
@@ -63,6 +64,11 @@ export class Kernel implements KernelApi {
   /** The gate of effects; later services hook into it. */
   get gate(): Gate {
     return this.#parts.gate;
+  }
+
+  /** The history of agents: looked at, gone back to, branched from. */
+  get timeline(): TimelineApi {
+    return this.#parts.timeline;
   }
 
   async load(agent: LoadableAgent): Promise<void> {

@@ -259,7 +259,7 @@ test("the last full copy in the journal and the deltas after it give every state
   }
   const aos = await scene(t, { journal: { fullCopyEvery: 8 } });
   await aos.register(Writer, "a");
-  const seen: string[] = [];
+  const seen = [JSON.stringify((await aos.kernel.state("writer/a")).state)];
   for (let n = 1; n <= 60; n++) {
     await ended(aos, await aos.emit(Put, { n }, { to: [Writer, "a"] }));
     seen.push(JSON.stringify((await aos.kernel.state("writer/a")).state));

@@ -44,10 +44,13 @@ export function addInspect(program: Command, io: Io): void {
     .command("get <TYPE/ID>")
     .description("Print an agent's last committed state, of a stopped data folder too.")
     .option("--meta", "print {state, version, turn}")
-    .action(async (given: string, options: { readonly meta?: boolean }, command: Command) => {
+    .option("--at <turn>", "the state as this turn left it", readInteger("--at", 1, Number.MAX_SAFE_INTEGER))
+    .action(async (given: string, options: { readonly meta?: boolean; readonly at?: number }, command: Command) => {
       const address = readAddress(given);
       const common = commonOf(command);
-      const found = await read(common, (reader) => reader.state(address));
+      const found = await read(common, (reader): Promise<{ readonly state: unknown }> =>
+        options.at === undefined ? reader.state(address) : reader.timeline.stateAt(address, options.at),
+      );
       writeJson(io, options.meta === true ? found : found.state, common.json === true || !io.isTty);
     });
 

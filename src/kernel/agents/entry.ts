@@ -18,6 +18,10 @@ export interface AgentMeta {
   readonly reason?: string | undefined;
   /** Why its state stays at an older version than the code's. */
   readonly upgrade?: UpgradeMark | undefined;
+  /** Whether its effects are answered with EFFECT_DRY: a fork that was not resumed yet. */
+  readonly dry?: boolean | undefined;
+  /** What it is a fork of. */
+  readonly forkedFrom?: { readonly agent: string; readonly turn: number } | undefined;
 }
 
 /** Marks an agent that stays on its old state. */

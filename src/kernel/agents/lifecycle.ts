@@ -153,7 +153,8 @@ export class Lifecycle {
         details: { agent: address, from: entry.status, move },
       });
     }
-    if (entry.status === to && !(move === "kill" && entry.attempt !== undefined)) {
+    const isRevived = move === "resume" && entry.meta.dry === true;
+    if (entry.status === to && !isRevived && !(move === "kill" && entry.attempt !== undefined)) {
       // What a crash left of it, or came at its last moment, is cleared too.
       if (to === "terminated") await this.#clear(entry);
       return entry;
@@ -163,7 +164,9 @@ export class Lifecycle {
     if (fences) entry.epoch++;
     const { reason: _reason, ...rest } = entry.meta;
     entry.meta =
-      to === "initialized" ? { ...rest, failures: undefined, stuck: undefined, crashes: undefined } : { ...rest, reason: options.reason };
+      to === "initialized"
+        ? { ...rest, failures: undefined, stuck: undefined, crashes: undefined, dry: undefined }
+        : { ...rest, reason: options.reason };
     // Whoever is killed is told at once; a paused one finishes the turn it is in.
     if (fences) entry.attempt?.abort(new AosError("KILLED", `agent ${address} was told to ${move}`));
     await this.#move(entry, {

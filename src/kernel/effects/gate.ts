@@ -83,6 +83,7 @@ export class Gate {
       });
       if (verdict !== undefined) await verdict;
     }
+    if (attempt.entry.meta.dry === true) this.#refuseDry(attempt, call);
     const spent = this.#chains.take(attempt.entry, attempt.type, "effects", attempt.mail.envelope.chain);
     if (spent !== undefined) throw spent;
     const blocked = this.#counters.blockedUntil(attempt.entry, "effects", attempt.now);
@@ -127,6 +128,16 @@ export class Gate {
     const row = attempt.memo.get(call.id);
     if (row !== undefined) attempt.memo.delete(call.id);
     return row;
+  }
+
+  /** A fork that was not resumed calls nobody, whatever its effect's repeat class; what it would have called stands in its journal. */
+  #refuseDry(attempt: Attempt, call: Call): never {
+    this.#note(call, "dry");
+    const { name } = call.type;
+    throw new AosError("EFFECT_DRY", `effects of ${attempt.entry.address} are dry until it is resumed: ${name} was not called`, {
+      retryable: false,
+      details: { effect: name, repeat: call.type.spec.repeat ?? "never" },
+    });
   }
 
   /** A call that must never repeat is refused while an earlier attempt's call of that name has not been made again. */

@@ -81,10 +81,10 @@ export function journalOf(agent: AgentRow, rows: readonly JournalRow[], turnsMax
   return { header, turns };
 }
 
-const MIGRATED = /^state (\d+) → (\d+)$/;
+const MIGRATED = /^(?:rewound to turn \d+, )?state (\d+) → (\d+)(?:$|: )/;
 
 /** The version of the state after each row: migrations say in their rows what they led from. */
-function versionsOf(bodies: readonly RecordBody[], last: number): readonly number[] {
+export function versionsOf(bodies: readonly RecordBody[], last: number): readonly number[] {
   const versions: number[] = [];
   let version = last;
   for (const { note } of bodies.toReversed()) {

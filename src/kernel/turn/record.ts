@@ -9,7 +9,7 @@ import { shortAddress } from "../address.ts";
 export type Outcome = "done" | "retry" | "parked" | "dead" | "skipped" | "refused";
 
 /** What a journal row tells of: mail, or a move or cut that the kernel made. */
-export type RecordKind = Envelope["kind"] | "lifecycle" | "chain.cut" | "schedule.missed" | "effect";
+export type RecordKind = Envelope["kind"] | "lifecycle" | "chain.cut" | "schedule.missed" | "effect" | "rewind" | "fork";
 
 /** What woke a turn. */
 export interface Cause {
@@ -189,6 +189,11 @@ export function migrationNote(from: number, to: number): string {
   return `state ${from} → ${to}`;
 }
 
+/** What stands in the record of a rewind; it names the versions where it led to another one. */
+export function rewindNote(turn: number, from: number, to: number): string {
+  return from === to ? `rewound to turn ${turn}` : `rewound to turn ${turn}, ${migrationNote(from, to)}`;
+}
+
 /** Whether a record has to do with an id: as envelope, event, chain or correlation. */
 export function concerns(record: TurnRecord, id: string): boolean {
   const { cause } = record;
@@ -200,6 +205,7 @@ export function isWasted(body: Omit<RecordBody, "dedupe" | "replay">): boolean {
   return (
     body.outcome === "done" &&
     body.kind !== "lifecycle" &&
+    body.kind !== "rewind" &&
     !body.changed &&
     body.effects.length === 0 &&
     body.sent === 0 &&
