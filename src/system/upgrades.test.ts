@@ -1,7 +1,8 @@
 /** States that outlive their code: kept, ramped, stopped, put back. */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import type { AgentOperatingSystem, BootOptions } from "../index.ts";
+import { z } from "zod";
+import { type AgentOperatingSystem, type BootOptions, PurposeDrivenAgent, state } from "../index.ts";
 import { Aged, aged, AgedBefore, Older, Stumble } from "../../test/support/aged.ts";
 import { advance, afterCrash, folder, onDisk, refused, rest } from "../../test/support/scene.ts";
 
@@ -135,6 +136,34 @@ test("a rollback puts back the states of before, says what it undid, and the old
   await again.kernel.applyUpgrade("aged", {});
   await rest(again);
   assert.deepEqual((await again.kernel.state("aged/a0")).state, { days: 2 * 365 });
+});
+
+test("a state whose schema answers later is migrated, or marked, all the same", async (t) => {
+  const slow = (daysMax: number) =>
+    class Slow extends PurposeDrivenAgent.define({
+      type: "aged",
+      purpose: "Grow old",
+      state: state(2, z.object({ days: z.number().refine(async (days) => days < daysMax, "too old") }), {
+        initial: () => ({ days: 0 }),
+        migrate: { 1: (old: { years: number }) => ({ days: old.years * 365 }) },
+      }),
+      on: { older: Older },
+    }) {
+      readonly handlers = this.handle({ older: (ctx) => void (ctx.state.days += 365) });
+    };
+  const dir = await fleet(t, 1, 3);
+  const aos = await upgraded(t, dir, slow(2_000));
+  for (const id of ["a0", "a1"]) await aos.emit(Older, {}, { to: `aged/${id}` });
+  await rest(aos);
+  const marked = await aos.kernel.agent("aged/a0");
+  assert.deepEqual([marked.upgrade?.status, marked.upgrade?.path, marked.mailbox], ["failed", "/days", 1]);
+  assert.deepEqual((await aos.kernel.state("aged/a1")).state, { days: 730 });
+  await aos.kernel.applyUpgrade("aged", {});
+  await rest(aos);
+  assert.deepEqual(await versions(aos), { 1: 1, 2: 2 });
+  const fixed = await upgraded(t, afterCrash(t, dir), slow(10_000));
+  await rest(fixed);
+  assert.deepEqual((await fixed.kernel.state("aged/a0")).state, { days: 3_650 });
 });
 
 test("a ramp of code that was replaced runs no more, and says so", async (t) => {
