@@ -34,6 +34,12 @@ export const STEPS = [
     files: ["test/conformance/**/*.test.ts"],
   },
   { name: "storage", budgetSeconds: 40, files: ["test/storage/**/*.test.ts"] },
+  {
+    // Fresh seeds of the simulator, and the bugs that are planted for it to find.
+    name: "simulation",
+    budgetSeconds: 150,
+    files: ["test/simulation/**/*.test.ts"],
+  },
   { name: "crash", budgetSeconds: 180, files: ["test/crash/**/*.test.ts"] },
   { name: "end-to-end", budgetSeconds: 140, files: ["test/end-to-end/**/*.test.ts"] },
   { name: "docs", budgetSeconds: 40, files: ["test/docs/**/*.test.ts"] },

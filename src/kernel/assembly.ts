@@ -1,6 +1,6 @@
 import { Agenda } from "./time/agenda.ts";
 import { typeOf } from "./address.ts";
-import type { Attempt } from "./turn/attempt.ts";
+import type { Attempt, ParkCondition } from "./turn/attempt.ts";
 import { BREAKER_POLICY, Breakers } from "./effects/breakers.ts";
 import { type Clock, notBefore } from "./clock.ts";
 import { Committer } from "./store/committer.ts";
@@ -81,7 +81,7 @@ export class Assembly {
   readonly publisher: Publisher;
   readonly routing: Routing;
   readonly feed: Feed;
-  readonly tally: Tally;
+  readonly tally = new Tally();
   readonly outcomes: Outcomes;
   readonly supervision: Supervision;
   readonly settler: Settler;
@@ -106,13 +106,12 @@ export class Assembly {
     const core: Core = { ...platform, clock, types, committer, numbers, published: (rows) => this.#published(rows) };
     this.core = core;
     const counters = new Counters(store, types);
-    this.upkeep = new Upkeep(core, { down: () => this.#down(counters), up: () => this.#up() });
-    this.tally = new Tally();
+    this.upkeep = new Upkeep(core, { down: () => this.#down(), up: () => this.#up() });
     this.outcomes = new Outcomes(store);
     this.feed = new Feed(core, opened.lastJournalId);
     const dedupe = new DedupeIndex(store, { windowMs: limits.dedupeMs, perAgent: limits.dedupePerAgent, upTo: opened.dedupeUpTo });
     this.dedupe = dedupe;
-    this.directory = new Directory(store, limits.cacheBytes, (mail) => rememberKey(dedupe, mail));
+    this.directory = new Directory(store, clock, limits.cacheBytes, (mail) => rememberKey(dedupe, mail));
     this.dispatcher = new Dispatcher();
     const wakeNo = (no: number): void => this.dispatcher.wakeNo(no);
     const wake = (entry: AgentEntry): void => this.dispatcher.wake(entry);
@@ -153,6 +152,7 @@ export class Assembly {
       next: wake,
       delayed,
       ended: (mail, body, reply, row) => this.#ended(mail, body, row, reply),
+      parked: (condition) => this.#parked(condition),
       undone: (entry, mail, error) => void this.#undone(entry, mail, error),
       earlier: (attempt, commit) => this.desk.earlier(attempt, commit),
     });
@@ -208,6 +208,11 @@ export class Assembly {
     if (row !== undefined && isFinal(body)) this.outcomes.settle(mail.envelope.id, row.id);
   }
 
+  /** Whoever settles an effect before its mail is parked finds nobody to tell. */
+  #parked({ kind, on }: ParkCondition): void {
+    if (kind === "in-doubt") void this.letters.releaseSettled(on).catch(() => undefined);
+  }
+
   /** Mail became a dead letter without a record of its own, since its agent was terminated. */
   #cleared({ envelope }: Mail, reply: ReplyRow | undefined): void {
     if (envelope.dedupe !== undefined) this.dedupe.remove(envelope.dedupe);
@@ -225,14 +230,14 @@ export class Assembly {
     this.core.committer.push({ build: () => commit, settled: (error) => (error === undefined ? batch.done() : batch.failed()) });
   }
 
-  #down(counters: Counters): void {
+  #down(): void {
     this.dispatcher.isPaused = true;
-    // What was counted for commits that failed is read again.
-    counters.forget();
   }
 
   #up(): void {
     this.dispatcher.resume();
+    // What was settled as the store failed could not be told to the mail that waits for it.
+    void this.letters.releaseSettled().catch(() => undefined);
     void this.rescan();
   }
 

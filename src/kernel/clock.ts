@@ -27,12 +27,41 @@ export interface Hasher {
   sha256(data: string | Uint8Array): string;
 }
 
+/** A time that ran ahead of the machine's goes on at half its pace, until the machine's has caught up: nothing stands still, and it ends. */
+const CATCH_UP = 0.5;
+
+/** Makes a time that never goes back of one that may: `wall` in epoch ms, `monotonic` in ms. It does not begin before `from`. */
+export function steadyTime(wall: () => number, monotonic: () => number, from = 0): () => number {
+  let last = from;
+  let lastAt = monotonic();
+  return () => {
+    const at = monotonic();
+    last = Math.max(wall(), last + Math.max(0, at - lastAt) * CATCH_UP);
+    lastAt = at;
+    return Math.floor(last);
+  };
+}
+
 /** A clock that never goes behind a time, even where the machine's does: what is stored stays in the past. */
 export function notBefore(clock: Clock, time: number): Clock {
+  if (clock.now() >= time) return clock;
+  const now = steadyTime(
+    () => clock.now(),
+    () => clock.monotonic(),
+    time,
+  );
   return {
-    now: () => Math.max(clock.now(), time),
+    now,
     monotonic: () => clock.monotonic(),
-    at: clock.at.bind(clock),
+    at: (at, run) => {
+      let cancel: Cancel = () => undefined;
+      // The machine's clock is behind: it is asked for what is left, not for the time itself.
+      const arm = (): void => {
+        cancel = clock.at(clock.now() + Math.max(0, at - now()), () => (now() >= at ? run() : arm()));
+      };
+      arm();
+      return () => cancel();
+    },
     soon: clock.soon.bind(clock),
   };
 }

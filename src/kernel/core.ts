@@ -2,6 +2,7 @@ import type { Calendar } from "./time/calendar.ts";
 import type { Clock, Entropy, Hasher } from "./clock.ts";
 import type { Committer } from "./store/committer.ts";
 import type { AosError } from "./errors.ts";
+import type { Outside } from "./effects/effect-call.ts";
 import type { Limits } from "./limits.ts";
 import type { TypeRegistry } from "./agents/types.ts";
 import type { Commit, JournalWrite, Store } from "./store/store.ts";
@@ -14,6 +15,8 @@ export interface Platform {
   readonly hasher: Hasher;
   readonly calendar: Calendar;
   readonly limits: Limits;
+  /** What answers effects in place of the outside; the effects' own code unless given. */
+  readonly outside?: Outside | undefined;
   /** What happens inside, for logs; never with payloads. */
   readonly report: (event: KernelEvent) => void;
 }

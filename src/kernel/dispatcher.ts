@@ -61,6 +61,8 @@ export class Dispatcher {
   readonly #idle: (() => void)[] = [];
   #isScheduled = false;
   #alone: AgentEntry | undefined;
+  /** Those that wait until they may run alone. */
+  readonly #lonely: (() => void)[] = [];
   /** Mail up to this seq survived an unclean death: it starts only behind a start mark. */
   survivorsUpTo = 0;
   isPaused = true;
@@ -130,7 +132,7 @@ export class Dispatcher {
   /** Notes that an attempt is over. */
   ended(attempt: Attempt): void {
     this.#inFlight.delete(attempt);
-    if (this.#alone === attempt.entry) this.#alone = undefined;
+    this.#letOthers(attempt.entry);
     this.#noteIdle();
     this.#schedule();
   }
@@ -213,13 +215,16 @@ export class Dispatcher {
       .then((isReady) => {
         if (entry.attempt === claim) entry.attempt = undefined;
         if (entry.isStale) {
-          if (this.#alone === entry) this.#alone = undefined;
+          this.#letOthers(entry);
           return;
         }
         // Mail whose acceptance failed meanwhile is in no store, and its sender was told so.
         const isRefused = !mail.stored && mail.arriving === undefined;
         if (isReady && !isRefused) this.#start(entry, type, mail, this.#parts.core.clock.now());
-        else this.wake(entry);
+        else {
+          this.#letOthers(entry);
+          this.wake(entry);
+        }
       })
       .catch((thrown: unknown) => {
         if (entry.attempt === claim) entry.attempt = undefined;
@@ -337,7 +342,7 @@ export class Dispatcher {
         mailSet: [{ seq: mail.seq, dueAt: null, parked: null, attempts: mail.attempts + 1, marked: isAlone ? 2 : 1 }],
       });
     } catch (thrown) {
-      if (this.#alone === entry) this.#alone = undefined;
+      this.#letOthers(entry);
       throw thrown;
     }
     mail.marked = isAlone ? 2 : 1;
@@ -345,15 +350,21 @@ export class Dispatcher {
   }
 
   async #waitAlone(entry: AgentEntry): Promise<void> {
-    while (this.#alone !== undefined) await new Promise<void>((resolve) => this.#parts.core.clock.soon(resolve));
+    while (this.#alone !== undefined) await new Promise<void>((resolve) => this.#lonely.push(resolve));
     this.#alone = entry;
-    while (this.#inFlight.size > 0) await new Promise<void>((resolve) => this.#parts.core.clock.soon(resolve));
+    while (this.#inFlight.size > 0) await new Promise<void>((resolve) => this.#lonely.push(resolve));
+  }
+
+  /** An attempt is over, or an agent gives up to run alone: whoever waits for that looks again. */
+  #letOthers(entry: AgentEntry): void {
+    if (this.#alone === entry) this.#alone = undefined;
+    if (this.#lonely.length > 0) for (const resolve of this.#lonely.splice(0)) resolve();
   }
 
   #start(entry: AgentEntry, type: LoadedType, mail: Mail, now: number): void {
     const { core, counters, runner } = this.#parts;
     if (entry.status !== "initialized") {
-      if (this.#alone === entry) this.#alone = undefined;
+      this.#letOthers(entry);
       entry.mailbox.add(mail);
       return;
     }
@@ -384,6 +395,7 @@ export class Dispatcher {
   async writeVerdict(entry: AgentEntry, verdict: Partial<UnitParts>): Promise<void> {
     const { core } = this.#parts;
     await new Promise<void>((resolve) => {
+      entry.turnsUpTo = core.numbers.lastSeq;
       const unit = new AgentUnit(core, entry, {
         ...verdict,
         rows: verdict.rows ?? [

@@ -77,6 +77,8 @@ export const ERROR_CODES = {
   SCHEDULE_INVALID: row(422, "a schedule's expression, zone or policy is malformed"),
   SCHEMA_MISMATCH: row(422, "queued mail no longer satisfies the contract"),
   SHUTTING_DOWN: row(503, "the system is shutting down", true),
+  SIMULATION_ESCAPE: row(500, "code under simulation reached for the real network, time or randomness"),
+  SIMULATION_FAILED: row(500, "a simulation broke an invariant; the error says at which step and how to replay it"),
   STATE_INVALID: row(500, "the handler left a state that its schema refuses"),
   STATE_TOO_NEW: row(409, "an agent's stored state has a newer version than the loaded code knows"),
   STATE_TOO_LARGE: row(413, "the state is larger than the limit"),

@@ -4,7 +4,7 @@
  * a network or randomness by itself.
  */
 export { type Calendar } from "./time/calendar.ts";
-export type { Cancel, Clock, Entropy, Hasher } from "./clock.ts";
+export { type Cancel, type Clock, type Entropy, type Hasher, steadyTime } from "./clock.ts";
 export { type Duration, DURATION_MAX_MS, formatDuration, parseDuration } from "./time/duration.ts";
 export {
   AosError,
@@ -145,6 +145,7 @@ export type { ContractChange } from "./upgrade/contract-changes.ts";
 export { Kernel } from "./kernel.ts";
 export type { KernelEvent, Platform } from "./core.ts";
 export { BREAKER_POLICY, type BreakerPolicy, type BreakerState } from "./effects/breakers.ts";
+export type { Outside, OutsideCall } from "./effects/effect-call.ts";
 export type { GateCall, Guard } from "./effects/gate.ts";
 export { canonicalJson, utf8Length } from "./json.ts";
 export { PRIORITY_DEFAULT, PRIORITY_MAX } from "./mail/envelope.ts";

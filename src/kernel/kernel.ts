@@ -92,6 +92,7 @@ export class Kernel implements KernelApi {
     this.#hasStarted = true;
     for (const no of this.#options.blamed ?? []) await this.#parts.blame(no);
     await this.#parts.letters.doubtAbandoned();
+    await this.#parts.letters.releaseSettled();
     this.#parts.agenda.isStopped = false;
     this.#parts.dispatcher.resume();
     for (const no of await this.#parts.core.store.readyAgents()) this.#parts.dispatcher.wakeNo(no);

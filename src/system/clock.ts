@@ -1,17 +1,18 @@
 import { performance } from "node:perf_hooks";
-import type { Cancel, Clock } from "../kernel/index.ts";
+import { type Cancel, type Clock, steadyTime } from "../kernel/index.ts";
 
 /** The longest delay that a Node timer takes. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** The machine's clock. It never goes back within the process. */
+/** The machine's clock. It never goes back within the process; where the machine's does, it goes on slowly until that has caught up. */
 export class SystemClock implements Clock {
-  #last = 0;
+  readonly #time = steadyTime(
+    () => Date.now(),
+    () => performance.now(),
+  );
 
   now(): number {
-    const now = Date.now();
-    if (now > this.#last) this.#last = now;
-    return this.#last;
+    return this.#time();
   }
 
   monotonic(): number {
@@ -21,7 +22,7 @@ export class SystemClock implements Clock {
   at(at: number, run: () => void): Cancel {
     let timer: NodeJS.Timeout | undefined;
     const arm = (): void => {
-      const left = at - Date.now();
+      const left = at - this.#time();
       if (left <= 0 && timer !== undefined) run();
       else timer = setTimeout(arm, Math.min(Math.max(left, 0), TIMER_MAX_MS));
     };

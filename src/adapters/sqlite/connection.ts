@@ -19,6 +19,11 @@ const CACHE_PAGES = 4_096;
  */
 const LOG_PAGES = 16_000;
 
+/** Opens a database in memory that outlives the stores it is lent to, one after the other. */
+export function memoryDatabase(): DatabaseSync {
+  return connect({ path: ":memory:" });
+}
+
 /**
  * Opens a database for one owner. `locking_mode=EXCLUSIVE` keeps the log's index in the heap: nothing is mapped from a
  * disk that could be full, and no lock is taken per transaction. `fullfsync` matters on macOS, whose plain fsync does

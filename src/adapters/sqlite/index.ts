@@ -7,5 +7,6 @@ export type { BackupManifest } from "./backup/manifest.ts";
 export { unpackBackup } from "./backup/unpacking.ts";
 export { type BackupOptions, type BackupProgress, partialPath, syncFolder } from "./backup/writing.ts";
 export { type Lock, lockedBy, lockFolder } from "./lock.ts";
+export { memoryDatabase } from "./connection.ts";
 export { SqliteStore, type SqliteStoreOptions, type StoreNotice } from "./sqlite-store.ts";
 export { peekSchema, SCHEMA_VERSION } from "./schema.ts";

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { spawnSync } from "node:child_process";
 import type { AgentRow, Commit, JournalWrite, MailRow, NewAgent } from "../../kernel/index.ts";
 import { prepareSchema } from "./schema.ts";
-import { SqliteStore } from "./index.ts";
+import { memoryDatabase, SqliteStore } from "./index.ts";
 
 function folder(): { readonly dir: string; readonly path: string } & Disposable {
   const dir = mkdtempSync(join(tmpdir(), "aos-sqlite-"));
@@ -206,4 +206,33 @@ test("after a failed write the store stays readable and begins anew with what th
     { encoding: "utf8" },
   );
   assert.equal(stdout.trim(), "STORE_FAILED 1 none reopened none 4", stderr);
+});
+
+test("the latest time is told, although a turn that began earlier was written after it", async () => {
+  using place = folder();
+  const store = new SqliteStore({ path: place.path });
+  await store.open();
+  await pass(store, { create: [newAgent(1)] });
+  await pass(
+    store,
+    { turn: { journal: [{ ...journalRow(1, 2, 2, 1), at: 9_000 }] } },
+    { turn: { journal: [{ ...journalRow(1, 3, 3, 2), at: 5_000 }] } },
+  );
+  await store.close();
+  const next = new SqliteStore({ path: place.path });
+  assert.equal((await next.open()).lastAt, 9_000);
+  await next.close();
+});
+
+test("a database in memory that was lent outlives its store", async () => {
+  const lent = memoryDatabase();
+  const store = new SqliteStore({ path: ":memory:", lent });
+  await store.open();
+  await pass(store, { create: [newAgent(1)] });
+  const next = new SqliteStore({ path: ":memory:", lent });
+  assert.equal((await next.open()).wasClean, false);
+  assert.equal(next.agentByNo(1)?.address, "default/thing/t1");
+  await next.close();
+  assert.ok(lent.isOpen);
+  lent.close();
 });

@@ -48,6 +48,8 @@ export type StoreNotice =
 
 /** How a store is made. */
 export interface SqliteStoreOptions extends ConnectionOptions {
+  /** A connection that outlives the store: a simulated process that dies must not take a database in memory with it. */
+  readonly lent?: DatabaseSync | undefined;
   readonly onNotice?: ((notice: StoreNotice) => void) | undefined;
 }
 
@@ -402,7 +404,7 @@ export class SqliteStore implements Store {
   }
 
   #connect(): void {
-    this.#db = connect(this.#options);
+    this.#db = this.#options.lent ?? connect(this.#options);
     const prepared = prepareSchema(this.#db, this.#options.path);
     if (prepared.from > 0 && prepared.from < prepared.to) this.#options.onNotice?.({ event: "migrated", ...prepared });
     this.#open = new Tables(this.#db);
@@ -425,7 +427,7 @@ export class SqliteStore implements Store {
     this.#idle = undefined;
     this.#db = undefined;
     this.#open = undefined;
-    if (db?.isOpen === true) db.close();
+    if (db?.isOpen === true && db !== this.#options.lent) db.close();
   }
 
   #reconnect(): void {

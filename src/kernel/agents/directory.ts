@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { Envelope } from "../mail/envelope.ts";
 import { AgentEntry } from "./entry.ts";
 import { laneOf, type Mail } from "../mail/mailbox.ts";
@@ -26,10 +27,13 @@ export class Directory {
   #bytes = 0;
   #sizes = new Map<number, number>();
 
+  #isMakingRoom = false;
   readonly #onMail: (mail: Mail) => void;
+  readonly #clock: Clock;
 
-  constructor(store: Store, bytesMax: number, onMail: (mail: Mail) => void) {
+  constructor(store: Store, clock: Clock, bytesMax: number, onMail: (mail: Mail) => void) {
     this.#onMail = onMail;
+    this.#clock = clock;
     this.#store = store;
     this.#bytesMax = bytesMax;
   }
@@ -87,7 +91,7 @@ export class Directory {
     if (before === 0) return;
     this.#sizes.set(entry.no, after);
     this.#bytes += after - before;
-    if (this.#bytes > this.#bytesMax) this.#evict();
+    if (this.#bytes > this.#bytesMax) this.#makeRoom();
   }
 
   drop(entry: AgentEntry): void {
@@ -157,7 +161,20 @@ export class Directory {
     this.#byNo.set(entry.no, entry);
     this.#sizes.set(entry.no, entry.bytes);
     this.#bytes += entry.bytes;
-    if (this.#bytes > this.#bytesMax) this.#evict();
+    if (this.#bytes > this.#bytesMax) this.#makeRoom();
+  }
+
+  /**
+   * Room is made when the event loop comes round: whoever was just read, or is between two steps, would be dropped while
+   * somebody works on it, and the same agent would then be read and run a second time.
+   */
+  #makeRoom(): void {
+    if (this.#isMakingRoom) return;
+    this.#isMakingRoom = true;
+    this.#clock.soon(() => {
+      this.#isMakingRoom = false;
+      this.#evict();
+    });
   }
 
   /** Drops idle agents, least recently loaded first; those in use move to the end. */
@@ -165,8 +182,11 @@ export class Directory {
     let looked = 0;
     for (const [address, entry] of this.#byAddress) {
       if (this.#bytes <= this.#bytesMax * 0.9 || ++looked > 1_000) return;
-      if (entry.isIdle) this.drop(entry);
-      else {
+      if (entry.isIdle) {
+        this.drop(entry);
+        // Whoever still holds it finds that it has no foundation any more.
+        entry.invalidate();
+      } else {
         this.#byAddress.delete(address);
         this.#byAddress.set(address, entry);
       }

@@ -219,6 +219,8 @@ export class Lifecycle {
     const revision = this.#core.types.get(entry.type)?.revision ?? "none";
     const commit: Mutable<Commit> = how.isEnd === true ? { unsubscribe: [{ agent: entry.no }], timersOut: this.#timersOf(entry) } : {};
     return new Promise((resolve, reject) => {
+      // No later turn may join an acceptance that stands before this in the queue.
+      entry.turnsUpTo = this.#core.numbers.lastSeq;
       this.#core.committer.push(
         new AgentUnit(this.#core, entry, {
           rows: [{ at: this.#core.clock.now(), body: lifecycleBody(entry.address, how.note, how.by, revision) }],

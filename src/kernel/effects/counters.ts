@@ -89,10 +89,16 @@ export class Counters {
     });
   }
 
-  /** Forgets what was counted for commits that failed; it is read again. */
-  forget(): void {
-    this.#counts.clear();
-    this.#older.clear();
+  /**
+   * Takes back what was counted for a commit that failed. Nothing else is forgotten: what others counted for commits
+   * that are still on their way stands in no store yet.
+   */
+  withdraw(ops: readonly LedgerOp[] | undefined): void {
+    for (const op of ops ?? []) {
+      if (op.op !== "add" || op.class !== COUNTER_CLASS) continue;
+      const known = this.#known(op.key);
+      if (known !== undefined) this.#remember(op.key, known - op.delta);
+    }
   }
 
   #known(key: string): number | undefined {

@@ -1,7 +1,7 @@
 import type { Attempt } from "../turn/attempt.ts";
 import type { Breakers } from "./breakers.ts";
 import type { Clock, Entropy } from "../clock.ts";
-import type { EffectCall, EffectType } from "../contract/messages.ts";
+import type { EffectCall, EffectType, Reconciled } from "../contract/messages.ts";
 import { validate } from "../contract/schema.ts";
 import { AosError, isAosError, toAosError } from "../errors.ts";
 import { isRetryWorthwhile, retryDelay } from "../retry.ts";
@@ -9,8 +9,32 @@ import { isRetryWorthwhile, retryDelay } from "../retry.ts";
 const TIMEOUT_MS = 30_000;
 const TIMEOUT_MS_MAX = 600_000;
 
+/** Stands between the gate and the outside, which it may answer for: a simulator does. */
+export interface Outside {
+  run(type: EffectType, input: unknown, call: OutsideCall): unknown;
+  reconcile(type: EffectType, input: unknown, call: OutsideCall): Promise<Reconciled<unknown>>;
+}
+
+/** A call to the outside, and whose it is. */
+export interface OutsideCall extends EffectCall {
+  /** `tenant/type/id`. */
+  readonly agent: string;
+  readonly envelope: string;
+  /** The memo key: the same for each attempt of one call. */
+  readonly id: string;
+}
+
+/** The outside itself. */
+const REAL: Outside = {
+  run: (type, input, call) => type.spec.run(input, call),
+  reconcile: async (type, input, call) => (await type.spec.reconcile?.(input, call)) ?? { happened: "unknown" },
+};
+
 /** What a call needs of its surroundings. */
 export interface Caller {
+  /** The call's memo key. */
+  readonly id: string;
+  readonly outside?: Outside | undefined;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly attempt: Attempt;
@@ -53,7 +77,11 @@ async function reconciled(
 ): Promise<{ readonly output: unknown } | undefined> {
   const { repeat, reconcile } = type.spec;
   if (repeat !== "reconcile" || reconcile === undefined) return undefined;
-  const answer = await tried(caller, () => deadline(caller, type, key, (call) => reconcile(input, call)), true);
+  const answer = await tried(
+    caller,
+    () => deadline(caller, type, key, (call) => (caller.outside ?? REAL).reconcile(type, input, call)),
+    true,
+  );
   if (answer.happened === "unknown") {
     throw new AosError("EFFECT_IN_DOUBT", `the outside does not know whether effect ${type.name} happened`);
   }
@@ -61,7 +89,9 @@ async function reconciled(
 }
 
 async function once(caller: Caller, type: EffectType, input: unknown, key: string): Promise<unknown> {
-  const output = await tried(caller, () => deadline(caller, type, key, (call) => type.spec.run(input, call), caller.late));
+  const output = await tried(caller, () =>
+    deadline(caller, type, key, (call) => (caller.outside ?? REAL).run(type, input, call), caller.late),
+  );
   return checked(type, output);
 }
 
@@ -100,7 +130,7 @@ async function deadline<T>(
   caller: Caller,
   type: EffectType,
   key: string,
-  run: (call: EffectCall) => T | Promise<T>,
+  run: (call: OutsideCall) => T | Promise<T>,
   onLate?: (output: T) => void,
 ): Promise<T> {
   const { attempt, clock } = caller;
@@ -129,7 +159,14 @@ async function deadline<T>(
   attempt.calls++;
   attempt.patientUntil = Math.max(attempt.patientUntil, clock.monotonic() + timeoutMs + 1_000);
   try {
-    const answer = run({ idempotencyKey: key, signal: own.signal, progress });
+    const answer = run({
+      idempotencyKey: key,
+      signal: own.signal,
+      progress,
+      agent: attempt.entry.address,
+      envelope: attempt.mail.envelope.id,
+      id: caller.id,
+    });
     if (onLate !== undefined && answer instanceof Promise) {
       void answer.then(
         (output) => caller.unanswered !== undefined && onLate(output),

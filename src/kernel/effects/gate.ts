@@ -178,7 +178,8 @@ export class Gate {
       throw thrown;
     }
     const late = (output: unknown): void => void this.#late(call, output).catch(() => undefined);
-    const caller: Caller = { clock: this.#core.clock, entropy: this.#core.entropy, attempt, breaker, breakers: this.breakers, late };
+    const { clock, entropy, outside } = this.#core;
+    const caller: Caller = { id: call.id, clock, entropy, outside, attempt, breaker, breakers: this.breakers, late };
     try {
       const output = await runEffect(caller, type, call.input, call.key, mayHaveHappened(known) && repeat === "reconcile");
       const text = toJson(output ?? null, `output of effect ${type.name}`);
@@ -238,10 +239,15 @@ export class Gate {
     await new Promise<void>((resolve, reject) => {
       this.#core.committer.push({
         build: () => {
-          isFenced = attempt.entry.epoch !== attempt.epoch || attempt.entry.generation !== attempt.generation;
+          // Whose attempt has ended meanwhile calls nobody, and must not look as if it might have.
+          isFenced = attempt.isDead || attempt.entry.epoch !== attempt.epoch || attempt.entry.generation !== attempt.generation;
           return isFenced ? undefined : { effects: [row], ledger };
         },
-        settled: (error) => (error === undefined ? resolve() : reject(error)),
+        settled: (error) => {
+          if (error !== undefined || isFenced) this.#counters.withdraw(ledger);
+          if (error === undefined) resolve();
+          else reject(error);
+        },
       });
     });
     attempt.assertAlive();

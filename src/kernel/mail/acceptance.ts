@@ -89,8 +89,10 @@ export class Acceptance implements Pending, Arriving {
   #undo(error: AosError): void {
     const mail = this.#mail;
     mail.stored = false;
-    this.#entry.mailbox.takeWhere(1, (each) => each.seq === mail.seq);
+    if (this.#entry.mailbox.drop(mail.seq)) return;
     const { attempt } = this.#entry;
     if (attempt?.mail === mail) attempt.abort(error);
+    // Its turn is over and waits in a later batch: that must not be written either.
+    else if (this.#entry.turnsPending > 0) this.#entry.invalidate();
   }
 }

@@ -129,6 +129,8 @@ export class Intake {
     sender: string,
     dedupe: { readonly hash: string; readonly digest: number } | undefined,
   ): Promise<Ack> {
+    // Read anew while the payload or the key was looked at: mail in its mailbox would wait unseen.
+    if (entry.isStale) return this.accept(arrival);
     if (entry.mailbox.depth >= this.#core.limits.mailboxDepth) {
       throw new AosError("MAILBOX_FULL", `the mailbox of ${arrival.target} holds ${entry.mailbox.depth} messages; send later`, {
         details: { agent: arrival.target, depth: entry.mailbox.depth },

@@ -17,6 +17,7 @@ export class Letters {
   readonly #core: Core;
   readonly #directory: Directory;
   readonly #ready: (agent: number) => void;
+  readonly #releasing = new Map<string, Promise<number>>();
 
   constructor(core: Core, directory: Directory, ready: (agent: number) => void) {
     this.#core = core;
@@ -112,8 +113,30 @@ export class Letters {
     return resolved;
   }
 
-  /** Lets parked mail go on whose condition is this one. */
-  async release(kind: string, on: string): Promise<number> {
+  /** Lets mail go on whose effect was settled while nobody could tell it: before it was parked, or as the process died. */
+  async releaseSettled(on?: string): Promise<void> {
+    const parked = on === undefined ? await this.#core.store.parked("in-doubt") : [];
+    const effects = on === undefined ? parked.map((row) => (JSON.parse(row.parked ?? "{}") as { on?: string }).on ?? "") : [on];
+    for (const id of new Set(effects)) {
+      const row = await this.#core.store.effect(id);
+      if (row?.state !== "in-doubt") await this.release("in-doubt", id);
+    }
+  }
+
+  /** Lets parked mail go on whose condition is this one; one after the other, or two who say the same would let it go on twice. */
+  release(kind: string, on: string): Promise<number> {
+    const place = `${kind} ${on}`;
+    const before = this.#releasing.get(place) ?? Promise.resolve(0);
+    const released = before.catch(() => 0).then(() => this.#release(kind, on));
+    this.#releasing.set(place, released);
+    const forget = (): void => {
+      if (this.#releasing.get(place) === released) this.#releasing.delete(place);
+    };
+    released.then(forget, forget);
+    return released;
+  }
+
+  async #release(kind: string, on: string): Promise<number> {
     const parked = await this.#core.store.parked(kind);
     const waiting = parked.filter((row) => (JSON.parse(row.parked ?? "{}") as { on?: string }).on === on);
     for (const row of waiting) {

@@ -158,3 +158,15 @@ test("taking by a test gives at most so many, by arrival, and leaves the others 
     [1, 2, 4, 5],
   );
 });
+
+test("mail that waits behind a retry can be dropped, too: what was refused to its sender is never handled", () => {
+  const box = new Mailbox();
+  box.hold(laneOf(mail(1).envelope));
+  box.add(mail(2));
+  box.add(mail(3));
+  assert.equal(box.drop(2), true);
+  assert.equal(box.drop(2), false);
+  assert.equal(box.depth, 1);
+  box.release(laneOf(mail(1).envelope));
+  assert.equal(box.take(0, AGEING_MS)?.seq, 3);
+});

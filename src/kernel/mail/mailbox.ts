@@ -129,6 +129,19 @@ export class Mailbox {
     return taken.toSorted((left, right) => left.seq - right.seq);
   }
 
+  /** Forgets one piece of mail that is ready or waits behind a retry; false where there is none of that seq. */
+  drop(seq: number): boolean {
+    if (this.takeWhere(1, (mail) => mail.seq === seq).length > 0) return true;
+    for (const lane of this.#held.values()) {
+      const at = lane.findIndex((mail) => mail.seq === seq);
+      if (at < 0) continue;
+      lane.splice(at, 1);
+      this.#waiting--;
+      return true;
+    }
+    return false;
+  }
+
   /** Whether any mail that is ready, or waits behind a retry, satisfies a test. */
   some(test: (mail: Mail) => boolean): boolean {
     return this.#queues.some((queue) => queue?.some(test) === true) || [...this.#held.values()].some((lane) => lane.some(test));

@@ -129,7 +129,10 @@ export class Agenda {
         const now = this.#core.clock.now();
         const rows = await this.#core.store.due(now, BATCH);
         if (rows.length === BATCH) this.#isAgain = true;
-        await Promise.all(rows.map((row) => this.#fire(row, now)));
+        // All of them end before the store is asked again: what is still on its way would be read, and join, a second time.
+        const fired = await Promise.allSettled(rows.map((row) => this.#fire(row, now)));
+        const failed = fired.find(({ status }) => status === "rejected");
+        if (failed?.status === "rejected") throw failed.reason;
       } while (this.#isAgain && !this.isStopped);
       const next = await this.#core.store.nextDue();
       if (next !== undefined && !this.isStopped) this.expect(Math.max(next, this.#core.clock.now() + 1));
@@ -269,6 +272,7 @@ export class Agenda {
           kind: "schedule.missed" as const,
           outcome: "skipped" as const,
         };
+        entry.turnsUpTo = this.#core.numbers.lastSeq;
         this.#core.committer.push(
           new AgentUnit(this.#core, entry, {
             rows: [{ at: now, body }],

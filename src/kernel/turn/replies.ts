@@ -65,7 +65,8 @@ export class Replies {
     const place = `ask ${target} ${name}\n${this.#core.hasher.sha256(canonicalJson(JSON.parse(text)))}`;
     const occurrence = attempt.occurrence(place);
     const id = uuidOfHash(this.#core.hasher.sha256(`${mail.envelope.id}\n${place}\n${occurrence}`));
-    if (entry.turnsPending > 0) await entry.settled();
+    // Its work stands, hence what it stands on must: the turns before, and the mail at hand.
+    if (entry.turnsPending > 0 || mail.arriving !== undefined) await entry.settled();
     attempt.assertAlive();
     const known = await this.#core.store.reply(id);
     const reply = known ?? (await this.#leave(attempt, target, name, text, id, waiters, timeoutMs));

@@ -36,6 +36,8 @@ export interface SettleParts {
   readonly delayed: (dueAt: number) => void;
   /** Told what became of an envelope, once durable. */
   readonly ended: (mail: Mail, body: RecordBody, reply: ReplyRow | undefined, row: JournalWrite | undefined) => void;
+  /** Told what mail that was just parked waits for: it may have come about meanwhile. */
+  readonly parked: (condition: ParkCondition) => void;
   /** Told that a unit did not commit: with the error where it was the unit's own fault. */
   readonly undone: (entry: AgentEntry, mail: Mail, error: AosError | undefined) => void;
   /** Moves schedules' next ticks forward with a turn. */
@@ -49,8 +51,8 @@ export class Settler {
 
   constructor(parts: SettleParts) {
     this.#parts = parts;
-    this.#undone = (entry, mail, error, isWhole) => {
-      parts.counters.forget();
+    this.#undone = (entry, mail, error, isWhole, ledger) => {
+      parts.counters.withdraw(ledger);
       parts.undone(entry, mail, isWhole ? undefined : error);
     };
   }
@@ -166,6 +168,7 @@ export class Settler {
           parked.stored = true;
           if (!entry.isStale) entry.mailbox.park(parked, text);
           if (condition.until !== undefined) this.#parts.delayed(condition.until);
+          this.#parts.parked(condition);
           this.#parts.ended(mail, body, undefined, rows.at(-1));
         },
       },

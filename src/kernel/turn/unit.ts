@@ -36,7 +36,7 @@ export interface UnitParts {
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Told of mail whose unit did not commit, after the unit's own parts were. */
-export type Undone = (entry: AgentEntry, mail: Mail, error: AosError | undefined, isWhole: boolean) => void;
+export type Undone = (entry: AgentEntry, mail: Mail, error: AosError | undefined, isWhole: boolean, ledger: Commit["ledger"]) => void;
 
 const NO_ROWS: readonly JournalWrite[] = [];
 const SETTLED: UnitParts = { rows: [], commit: {} };
@@ -111,7 +111,7 @@ export class AgentUnit implements Pending {
       if (!isFollower) entry.invalidate();
       const own = isFollower && !isWhole ? undefined : error;
       this.#parts.onFailure?.(own, isWhole);
-      if (this.#mail !== undefined) this.#undone?.(entry, this.#mail, own, isWhole);
+      if (this.#mail !== undefined) this.#undone?.(entry, this.#mail, own, isWhole, this.#parts.commit.ledger);
     }
     // Whoever still holds the unit must not hold what it wrote: a collection of young objects would keep all of it.
     this.#parts = SETTLED;

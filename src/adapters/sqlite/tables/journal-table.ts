@@ -10,6 +10,8 @@ const SEARCH_ROWS = 200_000;
 /** What an agent's journal may grow by until it is looked at again. */
 const GROWN_BYTES = 64 << 10;
 const GROWN_MAX = 50_000;
+/** Rows among which the latest time stands: more than there are turns in flight at once. */
+const LATEST_ROWS = 2_000;
 
 interface Stored {
   readonly id: number;
@@ -50,7 +52,8 @@ export class JournalTable {
     this.#after = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id > ? ORDER BY j.id LIMIT ?`);
     this.#search = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id > ? AND instr(j.body, ?) > 0 ORDER BY j.id DESC LIMIT ?`);
     this.#byId = db.prepare(`SELECT ${COLUMNS} ${FROM} WHERE j.id = ?`);
-    this.#last = db.prepare("SELECT id, at FROM journal ORDER BY id DESC LIMIT 1");
+    // A turn bears the time at which it began, hence the newest row need not bear the latest time.
+    this.#last = db.prepare(`SELECT max(id) AS id, max(at) AS at FROM (SELECT id, at FROM journal ORDER BY id DESC LIMIT ${LATEST_ROWS})`);
     this.#head = db.prepare("SELECT head FROM agents WHERE no = ?");
     this.#agents = db.prepare("SELECT no, head FROM agents WHERE no > ? ORDER BY no LIMIT ?");
     this.#step = db.prepare(
@@ -64,9 +67,9 @@ export class JournalTable {
     this.#insert.run(row.id, row.prev, row.agent, row.turn, row.at, row.body, row.delta ?? null);
   }
 
-  /** The newest row's id and time; zeros where there is none. */
+  /** The newest row's id, and the latest time; zeros where there is no row. */
   last(): { readonly id: number; readonly at: number } {
-    const found = first<{ readonly id: number; readonly at: number }>(this.#last);
+    const found = first<{ readonly id: number | null; readonly at: number | null }>(this.#last);
     return { id: found?.id ?? 0, at: found?.at ?? 0 };
   }
 
