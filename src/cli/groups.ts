@@ -82,6 +82,10 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/timeline.ts")).addTimeline,
   },
   {
+    verbs: { sim: "simulate the kernel under faults, from a seed" },
+    load: async () => (await import("./commands/sim.ts")).addSim,
+  },
+  {
     verbs: { config: "explain the configuration" },
     load: async () => (await import("./commands/config.ts")).addConfig,
   },

@@ -124,9 +124,9 @@ export class SimOutside implements Outside {
     const { model, report } = this.#parts;
     const place = this.#place(type, input, call);
     if (repeat === "safe") return;
+    // A late answer of the call before may have closed it meanwhile: then it is open no more, but it was durable.
     const row = [...model.effects.values()].find(
-      ({ envelope, name, key, state }) =>
-        envelope === call.envelope && name === type.name && key === call.idempotencyKey && state !== "done",
+      ({ envelope, name, key }) => envelope === call.envelope && name === type.name && key === call.idempotencyKey,
     );
     if (row === undefined) report("intent", `${call.agent}: ${type.name} was called for ${call.envelope} without a durable intent`);
     const agent = model.byAddress.get(call.agent);

@@ -333,6 +333,8 @@ export class Simulation {
     const { storeIsDown, queued, inFlight } = node.kernel.stats();
     // Who waits for its turn because others hold all of them is counted as running.
     if (storeIsDown || (queued > 0 && inFlight > 0)) return;
+    // After a crash mail may run alone, or wait for that: the others are held meanwhile, with work in hand.
+    for (const mail of this.model.mail.values()) if (mail.row.marked > 0 || this.#survivors.has(mail.row.seq)) return;
     const page = await this.quietly((kernel) => kernel.agents({ state: "running" }, { limit: 1_000 }));
     await settle();
     for (const agent of page?.items ?? [])
