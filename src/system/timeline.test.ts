@@ -218,6 +218,22 @@ test("a fork is paused, has neither mail nor timers, and goes its own way; its o
   assert.deepEqual((await crashed.kernel.timeline.stateAt("keeper/f", 1)).state, { a: "1" });
 });
 
+test("of two forks to one id that race, one is made and the other refused", async (t) => {
+  const aos = await scene(t);
+  await aos.register(Keeper, "k");
+  const { timeline } = aos.kernel;
+  const settled = Promise.allSettled([timeline.fork("keeper/k", "f"), timeline.fork("keeper/k", "f"), timeline.rewind("keeper/k", 1)]);
+  await rest(aos);
+  const [first, second, rewound] = await settled;
+  assert.deepEqual([first.status, second.status, rewound.status], ["fulfilled", "rejected", "fulfilled"]);
+  assert.equal(second.status === "rejected" && (second.reason as AosError).code, "AGENT_EXISTS");
+  assert.equal((await aos.kernel.journal("keeper/f")).length, 1);
+  await aos.kernel.move("keeper/f", "resume");
+  await aos.emit(Set, { key: "a", value: "1" }, { to: [Keeper, "f"] });
+  await rest(aos);
+  assert.deepEqual((await aos.kernel.state("keeper/f")).state, { a: "1" });
+});
+
 test("the effects of a fork are dry until it is resumed, for each repeat class and across a crash", async (t) => {
   const dir = folder(t);
   const aos = await onDisk(t, dir);
@@ -225,6 +241,7 @@ test("the effects of a fork are dry until it is resumed, for each repeat class a
   await aos.kernel.timeline.fork("keeper/k", "f", { start: true });
   const crashed = await onDisk(t, afterCrash(t, dir));
   await crashed.load(Keeper);
+  assert.match((await crashed.kernel.agent("keeper/f")).reason ?? "", /forked from keeper\/k at turn 1; its effects are dry/);
   for (const each of [aos, crashed]) {
     calls.length = 0;
     seen.length = 0;
@@ -241,4 +258,5 @@ test("the effects of a fork are dry until it is resumed, for each repeat class a
   await crashed.emit(Act, { n: 2 }, { to: [Keeper, "f"] });
   await rest(crashed);
   assert.deepEqual(calls, ["safe2", "key2", "never2"]);
+  assert.equal((await crashed.kernel.agent("keeper/f")).reason, undefined);
 });

@@ -185,7 +185,13 @@ export class Timeline implements TimelineApi {
     const origin = { agent: shortAddress(from.address), turn: past.turn };
     const note = `forked from ${origin.agent} at turn ${origin.turn}`;
     const old: AgentMeta = from.meta === undefined ? {} : (JSON.parse(from.meta) as AgentMeta);
-    const meta: AgentMeta = { config: old.config, tags: old.tags, dry: true, forkedFrom: origin, reason: start ? undefined : note };
+    const meta: AgentMeta = {
+      config: old.config,
+      tags: old.tags,
+      dry: true,
+      forkedFrom: origin,
+      reason: `${note}; its effects are dry until it is resumed`,
+    };
     const revision = types.get(parseAddress(address).type)?.revision ?? "none";
     const now = clock.now();
     const no = ++numbers.agentNo;
