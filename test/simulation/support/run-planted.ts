@@ -9,7 +9,7 @@ registerHooks({
   load(url, context, next) {
     const loaded = next(url, context);
     if (!url.endsWith(`/src/${planted.file}`)) return loaded;
-    const source = String(loaded.source);
+    const source = typeof loaded.source === "string" ? loaded.source : new TextDecoder().decode(loaded.source ?? undefined);
     if (source.split(planted.from).length !== 2) throw new Error(`the patch "${planted.name}" no longer applies to ${planted.file}`);
     applied++;
     return { ...loaded, source: source.replace(planted.from, () => planted.to) };
