@@ -17,6 +17,7 @@ export class Letters {
   readonly #core: Core;
   readonly #directory: Directory;
   readonly #ready: (agent: number) => void;
+  readonly #redriving = new Set<string>();
   readonly #releasing = new Map<string, Promise<number>>();
 
   constructor(core: Core, directory: Directory, ready: (agent: number) => void) {
@@ -34,6 +35,14 @@ export class Letters {
 
   /** Puts a dead letter back into its mailbox. It keeps its id, hence what its effects did; `fresh` gives it a new one. */
   async redrive(id: string, fresh: boolean): Promise<{ readonly id: string; readonly agent: string }> {
+    // Two who redrive the same letter at once would put it back twice.
+    if (this.#redriving.has(id))
+      throw new AosError("DEAD_LETTER_NOT_FOUND", `dead letter ${id.slice(0, 80)} is being redriven already`, { details: { id } });
+    this.#redriving.add(id);
+    return this.#redrive(id, fresh).finally(() => void this.#redriving.delete(id));
+  }
+
+  async #redrive(id: string, fresh: boolean): Promise<{ readonly id: string; readonly agent: string }> {
     const row = await this.find(id);
     const found = this.#directory.getNo(row.agent);
     const entry = found instanceof Promise ? await found : found;
