@@ -103,7 +103,7 @@ export class Assembly {
     const numbers = new Numbers({ agentNo: opened.lastAgentNo, journalId: opened.lastJournalId, seq: opened.lastSeq }, (commit) =>
       committer.write(commit),
     );
-    const core: Core = { ...platform, clock, types, committer, numbers, published: (rows) => this.#published(rows) };
+    const core: Core = { ...platform, clock, types, committer, numbers, published: this.#published, reread: this.#reread };
     this.core = core;
     const counters = new Counters(store, types);
     this.upkeep = new Upkeep(core, { down: () => this.#down(), up: () => this.#up() });
@@ -114,17 +114,14 @@ export class Assembly {
     this.directory = new Directory(store, clock, limits.cacheBytes, (mail) => rememberKey(dedupe, mail));
     this.dispatcher = new Dispatcher();
     const wakeNo = (no: number): void => this.dispatcher.wakeNo(no);
-    const wake = (entry: AgentEntry): void => this.dispatcher.wake(entry);
+    // One that was dropped from memory meanwhile is read again.
+    const wake = (entry: AgentEntry): void => (entry.isStale ? wakeNo(entry.no) : this.dispatcher.wake(entry));
     this.intake = new Intake(core, this.directory, this.dedupe, wake);
     this.agenda = new Agenda(core, this.directory, wakeNo);
     this.routing = new Routing(core);
     const chains = new ChainBudget(core);
-    this.gate = new Gate(
-      core,
-      counters,
-      chains,
-      new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state })),
-    );
+    const breakers = new Breakers(clock, BREAKER_POLICY, (name, state) => platform.report({ event: "breaker", name, state }));
+    this.gate = new Gate(core, counters, chains, breakers);
     this.dependencies = new Dependencies(core, this.directory, wakeNo);
     this.upgrades = new Upgrades(core, this.directory, wakeNo, options.areUpgradesHeld === true);
     const spawner = new Spawner(core, this.directory, this.agenda, () => this.dependencies.changed());
@@ -153,7 +150,7 @@ export class Assembly {
       delayed,
       ended: (mail, body, reply, row) => this.#ended(mail, body, row, reply),
       parked: (condition) => this.#parked(condition),
-      undone: (entry, mail, error) => void this.#undone(entry, mail, error),
+      undone: (entry, mail, error) => void this.#undone(entry, mail, error).catch(() => this.dispatcher.wakeNo(entry.no)),
       earlier: (attempt, commit) => this.desk.earlier(attempt, commit),
     });
     this.liveness = new Liveness(core, () => this.dispatcher.inFlight);
@@ -219,7 +216,7 @@ export class Assembly {
     if (reply !== undefined) this.replies.settle(reply);
   }
 
-  #published(rows: readonly JournalWrite[]): void {
+  readonly #published = (rows: readonly JournalWrite[]): void => {
     this.feed.advance(rows.at(-1)?.id ?? 0);
     for (const { body, delta } of rows) this.upkeep.wrote(body.length + (delta?.length ?? 0));
     if (++this.#sinceFlush < 256) return;
@@ -228,7 +225,7 @@ export class Assembly {
     if (batch === undefined) return;
     const commit: Commit = { dedupe: { chunks: batch.chunks, upTo: batch.upTo } };
     this.core.committer.push({ build: () => commit, settled: (error) => (error === undefined ? batch.done() : batch.failed()) });
-  }
+  };
 
   #down(): void {
     this.dispatcher.isPaused = true;
@@ -248,11 +245,16 @@ export class Assembly {
     this.agenda.refresh();
   }
 
+  readonly #reread = (entry: AgentEntry): void => {
+    // One that cannot be read now is asked for again with all that wait.
+    this.#undone(entry).catch(() => this.dispatcher.wakeNo(entry.no));
+  };
+
   /** A unit did not commit: its agent is read again; where the unit itself was at fault, its mail has failed once more. */
-  async #undone(entry: AgentEntry, mail: Mail, error: AosError | undefined): Promise<void> {
+  async #undone(entry: AgentEntry, mail?: Mail, error?: AosError): Promise<void> {
     const now = await this.directory.get(entry.address);
     if (now === undefined) return;
-    if (error !== undefined) {
+    if (mail !== undefined && error !== undefined) {
       const [failed] = now.mailbox.takeWhere(1, ({ seq }) => seq === mail.seq);
       const type = this.core.types.get(now.type);
       // Two turns that spawn the same agent race; the one that comes second finds it when it is tried again.

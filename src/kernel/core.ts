@@ -1,3 +1,4 @@
+import type { AgentEntry } from "./agents/entry.ts";
 import type { Calendar } from "./time/calendar.ts";
 import type { Clock, Entropy, Hasher } from "./clock.ts";
 import type { Committer } from "./store/committer.ts";
@@ -42,6 +43,8 @@ export interface Core extends Platform {
   readonly types: TypeRegistry;
   readonly committer: Committer;
   readonly numbers: Numbers;
+  /** Reads an agent again whose memory has no foundation any more, and lets it go on with the mail that is in the store. */
+  readonly reread: (entry: AgentEntry) => void;
   /** Rows that became durable, in order. */
   readonly published: (rows: readonly JournalWrite[], address: string) => void;
 }

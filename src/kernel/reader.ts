@@ -129,7 +129,9 @@ export class Reader {
     const entry = this.#directory.cachedNo(row.no);
     const isHeld = waitsFor !== undefined || (entry?.heldUntil ?? 0) > this.#core.clock.now();
     // Mail that waits for a dependency or the budget keeps nobody busy.
-    const isBusy = entry !== undefined && (entry.attempt !== undefined || (!isHeld && (entry.isQueued || entry.mailbox.ready > 0)));
+    // A move that is not written yet holds already.
+    const mayRun = entry?.status === "initialized" && !isHeld;
+    const isBusy = entry !== undefined && (entry.attempt !== undefined || (mayRun && (entry.isQueued || entry.mailbox.ready > 0)));
     const info = agentInfo(row, this.#core.types, isBusy, this.#node);
     return waitsFor === undefined ? info : { ...info, reason: waitsFor };
   }

@@ -44,6 +44,8 @@ export class Gate {
   readonly #counters: Counters;
   readonly #chains: ChainBudget;
   readonly breakers: Breakers;
+  /** Calls whose intent is being written or whose answer is awaited, by their memo key. */
+  readonly #calling = new Set<string>();
   readonly guards: Guard[] = [];
   /** Told when the outcome of a call arrives after its attempt has ended. */
   onLate: (row: EffectRow) => void = () => undefined;
@@ -170,6 +172,17 @@ export class Gate {
     if (breaker !== undefined && until !== undefined) this.park(attempt, { kind: "breaker", on: breaker, until });
     if (breaker !== undefined) this.breakers.enter(breaker);
     const intent = this.#row(call, "intent", (known?.attempts ?? 0) + 1);
+    this.#calling.add(call.id);
+    try {
+      return await this.#called(call, known, intent, breaker);
+    } finally {
+      this.#calling.delete(call.id);
+    }
+  }
+
+  async #called(call: Call, known: EffectRow | undefined, intent: EffectRow, breaker: string | undefined): Promise<unknown> {
+    const { attempt, type } = call;
+    const repeat = type.spec.repeat ?? "never";
     try {
       if (attempt.entry.turnsPending > 0) await this.#durable(attempt);
       if (call.isDurable) await this.#writeIntent(attempt, intent);
@@ -214,7 +227,8 @@ export class Gate {
     const text = toJson((await checked(call.type, output)) ?? null, `output of effect ${call.type.name}`);
     const rows = await this.#core.store.effects(call.attempt.mail.envelope.id);
     const row = rows.find(({ id }) => id === call.id);
-    if (row === undefined || row.state === "done" || row.state === "failed" || isResolved(row)) return;
+    // Where the same call was made again meanwhile, that one's answer counts.
+    if (row === undefined || row.state === "done" || row.state === "failed" || isResolved(row) || this.#calling.has(call.id)) return;
     const done: EffectRow = { ...row, state: "done", outcome: text };
     await this.#core.committer.write({ effects: [done] });
     this.onLate(done);

@@ -63,7 +63,7 @@ export class DedupeIndex {
         if (!row.body.includes('"k":[')) continue;
         for (const [hash, digest, seq, id] of decodeBody(row.body).dedupe ?? []) {
           this.add({ hash, digest, seq, id, at: row.at });
-          this.journaled(row.agent, hash, row.id);
+          this.journaled(row.agent, hash, row.id, id);
         }
       }
       if (rows.length < RECALL_ROWS) return;
@@ -110,14 +110,14 @@ export class DedupeIndex {
   }
 
   /** Notes that a journal row carries the key: from here on it is found through it. */
-  journaled(agent: number, hash: string, journalId: number): void {
+  journaled(agent: number, hash: string, journalId: number, id: string): void {
     const key = keyWords(hash);
     // A sealed key that gets its row only now is among the young ones from here on.
-    if (!this.#young.journal(key, agent, journalId)) {
-      const facts = this.#sealed?.get(key);
-      if (facts === undefined) return;
+    if (!this.#young.journal(key, agent, journalId, id)) {
+      const facts = this.#young.get(key) === undefined ? this.#sealed?.get(key) : undefined;
+      if (facts?.id !== id) return;
       this.#young.add(key, facts);
-      this.#young.journal(key, agent, journalId);
+      this.#young.journal(key, agent, journalId, id);
     }
     this.#newest = journalId;
   }

@@ -31,7 +31,8 @@ test("a table of keys answers as a map does, whatever is added, removed and jour
           if (!rows.has(hash)) facts.delete(hash);
         } else {
           const isNew = facts.has(hash) && !rows.has(hash);
-          assert.equal(table.journal(words, agent, at + 1), isNew);
+          assert.equal(table.journal(words, agent, at + 1, `not ${facts.get(hash)?.id}`), false);
+          assert.equal(table.journal(words, agent, at + 1, facts.get(hash)?.id ?? ""), isNew);
           if (!isNew) continue;
           rows.set(hash, at + 1);
           linked.set(agent, [...(linked.get(agent) ?? []), [words[0], words[1], at + 1]]);

@@ -39,6 +39,8 @@ export class KeyTable {
   /** The slot of the agent's key before this one, plus 1; 0 for none. */
   #before: Uint32Array;
   #names = new Map<number, string>();
+  /** An id that is being compared. */
+  readonly #id = new Uint32Array(4);
   /** The slot of each agent's newest key that has a journal row. */
   #newest = new Map<number, number>();
   /** Slots that are not empty. */
@@ -117,10 +119,10 @@ export class KeyTable {
     this.#waiting--;
   }
 
-  /** Notes the journal row that carries a key; false where the key is not here, or has one already. */
-  journal(key: KeyWords, agent: number, journalId: number): boolean {
+  /** Notes the journal row that carries a key's envelope; false where that is not here, or has one already. */
+  journal(key: KeyWords, agent: number, journalId: number, id: string): boolean {
     const slot = this.#find(key);
-    if (slot < 0 || this.#hasRow(slot)) return false;
+    if (slot < 0 || this.#hasRow(slot) || !this.#hasId(slot, id)) return false;
     this.#doubles[slot * DOUBLES + JOURNAL] = journalId;
     this.#before[slot] = (this.#newest.get(agent) ?? -1) + 1;
     this.#newest.set(agent, slot);
@@ -147,6 +149,12 @@ export class KeyTable {
       const [a = 0, b = 0, c = 0, d = 0] = this.#words.subarray(slot * WORDS, slot * WORDS + 4);
       to.add([a, b, c, d], this.#facts(slot));
     }
+  }
+
+  #hasId(slot: number, id: string): boolean {
+    if (this.#kinds[slot] === NAMED) return this.#names.get(slot) === id;
+    const from = slot * WORDS + ID;
+    return writeUuid(this.#id, 0, id) && this.#id.every((word, at) => word === this.#words[from + at]);
   }
 
   #hasRow(slot: number): boolean {

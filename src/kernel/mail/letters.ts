@@ -1,13 +1,14 @@
 import type { DeadLetterInfo, EffectInfo, Resolution } from "../api.ts";
 import type { Core } from "../core.ts";
-import { type Directory, readMail } from "../agents/directory.ts";
+import type { Directory } from "../agents/directory.ts";
 import { shortAddress } from "../address.ts";
 import type { Envelope } from "./envelope.ts";
+import { Sequence } from "./sequence.ts";
 import { AosError } from "../errors.ts";
 import { toJson } from "../json.ts";
 import { type Mail, mailRow } from "./mailbox.ts";
 import type { ErrorNote } from "../turn/record.ts";
-import type { DeadRow, EffectRow } from "../store/store.ts";
+import type { DeadRow, EffectRow, MailRow } from "../store/store.ts";
 
 /** Intents that a process can leave behind: far more than turns in flight at once. */
 const ABANDONED_MAX = 100_000;
@@ -17,14 +18,15 @@ export class Letters {
   readonly #core: Core;
   readonly #directory: Directory;
   readonly #ready: (agent: number) => void;
-  readonly #redriving = new Set<string>();
-  readonly #releasing = new Map<string, Promise<number>>();
 
   constructor(core: Core, directory: Directory, ready: (agent: number) => void) {
     this.#core = core;
     this.#directory = directory;
     this.#ready = ready;
   }
+
+  /** What two ask for at once happens once: the second finds what the first has left. */
+  readonly #order = new Sequence();
 
   /** @throws AosError DEAD_LETTER_NOT_FOUND. */
   async find(id: string): Promise<DeadRow> {
@@ -34,12 +36,8 @@ export class Letters {
   }
 
   /** Puts a dead letter back into its mailbox. It keeps its id, hence what its effects did; `fresh` gives it a new one. */
-  async redrive(id: string, fresh: boolean): Promise<{ readonly id: string; readonly agent: string }> {
-    // Two who redrive the same letter at once would put it back twice.
-    if (this.#redriving.has(id))
-      throw new AosError("DEAD_LETTER_NOT_FOUND", `dead letter ${id.slice(0, 80)} is being redriven already`, { details: { id } });
-    this.#redriving.add(id);
-    return this.#redrive(id, fresh).finally(() => void this.#redriving.delete(id));
+  redrive(id: string, fresh: boolean): Promise<{ readonly id: string; readonly agent: string }> {
+    return this.#order.after(`dead ${id}`, () => this.#redrive(id, fresh));
   }
 
   async #redrive(id: string, fresh: boolean): Promise<{ readonly id: string; readonly agent: string }> {
@@ -70,9 +68,11 @@ export class Letters {
     return { id: newId, agent: shortAddress(entry.address) };
   }
 
-  async drop(id: string): Promise<void> {
-    await this.find(id);
-    await this.#core.committer.write({ deadOut: [id], effectsOut: [id] });
+  drop(id: string): Promise<void> {
+    return this.#order.after(`dead ${id}`, async () => {
+      await this.find(id);
+      await this.#core.committer.write({ deadOut: [id], effectsOut: [id] });
+    });
   }
 
   info(row: DeadRow): DeadLetterInfo {
@@ -110,14 +110,19 @@ export class Letters {
   }
 
   /** Says what became of an effect in doubt; the envelope that waits for it goes on. */
-  async resolve(id: string, resolution: Resolution): Promise<EffectRow> {
+  resolve(id: string, resolution: Resolution): Promise<EffectRow> {
+    return this.#order.after(`effect ${id}`, () => this.#resolve(id, resolution));
+  }
+
+  async #resolve(id: string, resolution: Resolution): Promise<EffectRow> {
     const row = await this.#core.store.effect(id);
     if (row === undefined) throw new AosError("EFFECT_NOT_FOUND", `there is no effect ${id.slice(0, 80)}`, { details: { id } });
     if (row.state !== "in-doubt") {
       throw new AosError("LIFECYCLE_ILLEGAL", `effect ${id} is ${row.state}, not in doubt`, { details: { id, state: row.state } });
     }
     const resolved = resolvedRow(row, resolution);
-    await this.#core.committer.write({ effects: [resolved] });
+    await this.#order.after(`release in-doubt ${id}`, () => this.#release("in-doubt", id, [resolved]));
+    // What was parked while that was on its way found the effect in doubt still.
     await this.release("in-doubt", id);
     return resolved;
   }
@@ -132,38 +137,33 @@ export class Letters {
     }
   }
 
-  /** Lets parked mail go on whose condition is this one; one after the other, or two who say the same would let it go on twice. */
+  /** Lets parked mail go on whose condition is this one. */
   release(kind: string, on: string): Promise<number> {
-    const place = `${kind} ${on}`;
-    const before = this.#releasing.get(place) ?? Promise.resolve(0);
-    const released = before.catch(() => 0).then(() => this.#release(kind, on));
-    this.#releasing.set(place, released);
-    const forget = (): void => {
-      if (this.#releasing.get(place) === released) this.#releasing.delete(place);
-    };
-    released.then(forget, forget);
-    return released;
+    return this.#order.after(`release ${kind} ${on}`, () => this.#release(kind, on));
   }
 
-  async #release(kind: string, on: string): Promise<number> {
+  /** All of it in one commit, together with what made the condition hold: otherwise a failure between would leave mail that nobody lets go. */
+  async #release(kind: string, on: string, effects?: readonly EffectRow[]): Promise<number> {
     const parked = await this.#core.store.parked(kind);
     const waiting = parked.filter((row) => (JSON.parse(row.parked ?? "{}") as { on?: string }).on === on);
-    for (const row of waiting) {
-      await this.#core.committer.write(
-        { mailSet: [{ seq: row.seq, dueAt: null, parked: null, attempts: row.attempts, marked: 0 }] },
-        () => {
-          const entry = this.#directory.cachedNo(row.agent);
-          if (entry !== undefined && !entry.isStale) {
-            const mail = entry.mailbox.unpark(row.seq) ?? readMail(row);
-            mail.parked = undefined;
-            mail.joinedAt = this.#core.clock.now();
-            entry.mailbox.add(mail);
-          }
-          this.#ready(row.agent);
-        },
-      );
-    }
+    if (waiting.length === 0 && effects === undefined) return 0;
+    const mailSet = waiting.map(({ seq, attempts }) => ({ seq, dueAt: null, parked: null, attempts, marked: 0 }));
+    await this.#core.committer.write({ effects, mailSet }, () => {
+      for (const row of waiting) this.#released(row);
+    });
     return waiting.length;
+  }
+
+  #released(row: MailRow): void {
+    const entry = this.#directory.cachedNo(row.agent);
+    const mail = entry?.mailbox.unpark(row.seq);
+    // Mail that is not parked any more went on already.
+    if (entry !== undefined && !entry.isStale && mail !== undefined) {
+      mail.parked = undefined;
+      mail.joinedAt = this.#core.clock.now();
+      entry.mailbox.add(mail);
+    }
+    this.#ready(row.agent);
   }
 
   async effectInfo(row: EffectRow): Promise<EffectInfo> {

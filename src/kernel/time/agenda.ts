@@ -181,8 +181,9 @@ export class Agenda {
 
   #joined(row: MailRow): void {
     const entry = this.#directory.cachedNo(row.agent);
-    if (entry !== undefined && !entry.isStale) {
-      const mail = entry.mailbox.unpark(row.seq) ?? readMail(row);
+    const mail = row.parked === undefined ? readMail(row) : entry?.mailbox.unpark(row.seq);
+    // Parked mail that is not parked any more went on already.
+    if (entry !== undefined && !entry.isStale && mail !== undefined) {
       mail.parked = undefined;
       mail.joinedAt = this.#core.clock.now();
       // A retry held its lane: it goes first again, what waited behind it follows.

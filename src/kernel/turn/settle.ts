@@ -426,7 +426,7 @@ class DoneTurn implements UnitParts {
 
 /** Tells what became of mail. `own` is the turn's own row: a unit may have others, of cut chains or of a move. */
 function noteEnd(parts: SettleParts, mail: Mail, body: RecordBody, reply: ReplyRow | undefined, own: JournalWrite | undefined): void {
-  if (body.dedupe !== undefined) for (const [hash] of body.dedupe) parts.dedupe.journaled(own?.agent ?? 0, hash, own?.id ?? 0);
+  if (body.dedupe !== undefined) for (const [hash, , , id] of body.dedupe) parts.dedupe.journaled(own?.agent ?? 0, hash, own?.id ?? 0, id);
   parts.ended(mail, body, reply, own);
 }
 

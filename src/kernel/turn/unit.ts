@@ -111,7 +111,8 @@ export class AgentUnit implements Pending {
       if (!isFollower) entry.invalidate();
       const own = isFollower && !isWhole ? undefined : error;
       this.#parts.onFailure?.(own, isWhole);
-      if (this.#mail !== undefined) this.#undone?.(entry, this.#mail, own, isWhole, this.#parts.commit.ledger);
+      if (this.#mail === undefined) this.#core.reread(entry);
+      else this.#undone?.(entry, this.#mail, own, isWhole, this.#parts.commit.ledger);
     }
     // Whoever still holds the unit must not hold what it wrote: a collection of young objects would keep all of it.
     this.#parts = SETTLED;
