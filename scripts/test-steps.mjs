@@ -33,6 +33,7 @@ export const STEPS = [
     budgetSeconds: 20,
     files: ["test/conformance/**/*.test.ts"],
   },
+  { name: "postgres", budgetSeconds: 60, files: ["test/postgres/**/*.test.ts"] },
   { name: "storage", budgetSeconds: 40, files: ["test/storage/**/*.test.ts"] },
   {
     // Fresh seeds of the simulator, and the bugs that are planted for it to find.
