@@ -1,4 +1,4 @@
-import { type Limits, LIMITS } from "../../kernel/index.ts";
+import { AosError, type Limits, LIMITS } from "../../kernel/index.ts";
 import type { FaultRates, ScriptedFault } from "./faults.ts";
 import type { Violation } from "./invariants.ts";
 import { SimRandom } from "./random.ts";
@@ -16,6 +16,8 @@ export interface KernelSimulationOptions {
   readonly faults?: FaultRates | undefined;
   /** Told of each decision. */
   readonly onTrace?: ((line: string) => void) | undefined;
+  /** Told now and then of the step that it has come to. */
+  readonly onStep?: ((step: number) => void) | undefined;
 }
 
 /** What a simulation of the kernel came to. */
@@ -34,6 +36,8 @@ export interface SimulationResult {
   readonly tail: readonly string[];
 }
 
+/** Steps between two calls of `onStep`. */
+const TOLD_STEPS = 100;
 const START_AT = 1_767_225_600_000;
 const STEPS = 500;
 const SETUP_STEPS = 2_000;
@@ -45,9 +49,14 @@ const HEAL_STEPS = 40_000;
 /** How often operators look after what is in doubt and who was set aside while everything heals. */
 const CARE_STEPS = 50;
 
-/** Simulates the kernel with agents of its own under the faults that a seed chooses, and says which invariant broke. */
+/**
+ * Simulates the kernel with agents of its own under the faults that a seed chooses, and says which invariant broke.
+ * @throws AosError USAGE where a number is none, or another simulation runs in this process.
+ */
 export async function simulateKernel(options: KernelSimulationOptions): Promise<SimulationResult> {
   const { seed, steps = STEPS } = options;
+  checkWhole("seed", seed, 0);
+  checkWhole("steps", steps, 1);
   const choice = new SimRandom(seed).stream("choice");
   const answer = (input: { readonly id: string }): { readonly ref: string } => ({ ref: `ref of ${input.id}` });
   const sim = new Simulation({
@@ -75,6 +84,7 @@ export async function simulateKernel(options: KernelSimulationOptions): Promise<
     const acts = sim.random.stream("acts");
     sim.faults.isHealed = false;
     for (let at = 0; at < steps && sim.violation === undefined; at++) {
+      if (at % TOLD_STEPS === 0) options.onStep?.(at);
       if (acts.chance(eagerness)) workload.act();
       await sim.step();
     }
@@ -96,6 +106,10 @@ export async function simulateKernel(options: KernelSimulationOptions): Promise<
   } finally {
     sim.close();
   }
+}
+
+function checkWhole(what: string, value: number, min: number): void {
+  if (!Number.isSafeInteger(value) || value < min) throw new AosError("USAGE", `${what} ${value} is not a whole number from ${min}`);
 }
 
 async function begin(sim: Simulation, workload: Workload): Promise<void> {
