@@ -37,7 +37,7 @@ export {
   type ScheduleSpec,
   validateSchedule,
 } from "./time/schedule.ts";
-export { DEFAULT_TENANT, formatAddress, parseAddress, shortAddress, tenantOf, TYPE_PATTERN, typeOf } from "./address.ts";
+export { DEFAULT_TENANT, formatAddress, fullAddress, parseAddress, shortAddress, tenantOf, TYPE_PATTERN, typeOf } from "./address.ts";
 export {
   anything,
   type Fault,

@@ -13,3 +13,8 @@ export { SeededEntropy } from "./seeded-entropy.ts";
 export { type FaultRates, type ScriptedFault, USUAL_FAULTS } from "./simulation/faults.ts";
 export { type InvariantName, INVARIANTS, type Violation } from "./simulation/invariants.ts";
 export { type KernelSimulationOptions, simulateKernel, type SimulationResult } from "./simulation/kernel-simulation.ts";
+export { commands, type Happening, type Made, type Moments, operates, sends, type SimulatedTarget } from "./fleet/happenings.ts";
+export { type FleetSimulationOptions, type FleetSimulationResult, type Promised, simulate } from "./fleet/simulate.ts";
+export { type OutsideEvent, type SimulatedAgent, type World } from "./fleet/world.ts";
+export type { SimRandom } from "./simulation/random.ts";
+export type { SimEffect } from "./simulation/sim-outside.ts";

@@ -15,8 +15,8 @@ export interface SimWorld {
   readonly escaped: (what: string) => void;
   /** Told of what is thrown in a microtask. */
   readonly thrown: (where: string, error: unknown) => void;
-  /** Whether even the clock is out of bounds: the kernel's code must use the one it was given. */
-  readonly isStrict: boolean;
+  /** Whether even the clock and randomness are out of bounds: code must use those that it was given. */
+  readonly isStrict: () => boolean;
 }
 
 type Restore = () => void;
@@ -62,7 +62,7 @@ type Put = (target: object, name: string, value: unknown) => void;
 
 function putTime(world: SimWorld, put: Put): void {
   const now = (): number => {
-    if (world.isStrict) throw escape(world, "Date");
+    if (world.isStrict()) throw escape(world, "Date");
     return world.now();
   };
   put(globalThis, "Date", simDate(now));
@@ -74,6 +74,13 @@ function putTime(world: SimWorld, put: Put): void {
     put(require("node:timers") as object, name, value);
   }
   for (const [name, value] of Object.entries(promises)) put(require("node:timers/promises") as object, name, value);
+  put(AbortSignal, "timeout", (delayMs: number) => {
+    const controller = new AbortController();
+    world.scheduler.after(world.owner(), Math.max(1, delayMs), "AbortSignal.timeout", () =>
+      controller.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError")),
+    );
+    return controller.signal;
+  });
   put(globalThis, "queueMicrotask", (run: () => void) => {
     const owner = world.owner();
     realMicrotask(() => {
@@ -156,17 +163,22 @@ function simTimers(world: SimWorld): Loose & { readonly promises: Loose } {
 
 function putRandomness(world: SimWorld, put: Put): void {
   const { random } = world;
+  const bounded = (what: string): void => {
+    if (world.isStrict()) throw escape(world, what);
+  };
   const fill = <T extends ArrayBufferView>(view: T): T => {
+    bounded("crypto's randomness");
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     for (let at = 0; at < bytes.length; at++) bytes[at] = random.int(256);
     return view;
   };
   const randomUUID = (): string => {
+    bounded("crypto.randomUUID");
     const hex = Array.from({ length: 32 }, () => random.int(16).toString(16)).join("");
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
   };
   put(Math, "random", () => {
-    if (world.isStrict) throw escape(world, "Math.random");
+    bounded("Math.random");
     return random.next();
   });
   put(globalThis.crypto, "randomUUID", randomUUID);
@@ -175,7 +187,10 @@ function putRandomness(world: SimWorld, put: Put): void {
   put(module, "randomUUID", randomUUID);
   put(module, "randomFillSync", fill);
   put(module, "randomBytes", (size: number) => fill(Buffer.alloc(size)));
-  put(module, "randomInt", (from: number, to?: number) => (to === undefined ? random.int(from) : from + random.int(to - from)));
+  put(module, "randomInt", (from: number, to?: number) => {
+    bounded("crypto.randomInt");
+    return to === undefined ? random.int(from) : from + random.int(to - from);
+  });
 }
 
 function putNetwork(world: SimWorld, put: Put): void {

@@ -1,6 +1,7 @@
 import { AosError, type Limits, LIMITS } from "../../kernel/index.ts";
 import type { FaultRates, ScriptedFault } from "./faults.ts";
 import type { Violation } from "./invariants.ts";
+import { begin, heal } from "./phases.ts";
 import { SimRandom } from "./random.ts";
 import { type Memory, SAMPLE_AGENTS, SAMPLE_BUDGETS } from "./sample-agents.ts";
 import { Simulation } from "./simulation.ts";
@@ -40,14 +41,6 @@ export interface SimulationResult {
 const TOLD_STEPS = 100;
 const START_AT = 1_767_225_600_000;
 const STEPS = 500;
-const SETUP_STEPS = 2_000;
-const HEAL_MS = 3 * 3_600_000;
-const AFTERWARDS_MS = 60_000;
-/** Times that nothing was left to do, in a row, until everything is taken to be finished. */
-const QUIET_ROUNDS = 3;
-const HEAL_STEPS = 40_000;
-/** How often operators look after what is in doubt and who was set aside while everything heals. */
-const CARE_STEPS = 50;
 
 /**
  * Simulates the kernel with agents of its own under the faults that a seed chooses, and says which invariant broke.
@@ -79,7 +72,7 @@ export async function simulateKernel(options: KernelSimulationOptions): Promise<
   // One asks others, the other waits for its budget until the agenda, which may be late, wakes it.
   sim.isBusy = (agent) => agent.type === "asker" || agent.type === "miser" || busy(agent);
   try {
-    await begin(sim, workload);
+    await begin(sim, () => workload.register());
     const eagerness = choice.pick([0.1, 0.3, 0.5]);
     const acts = sim.random.stream("acts");
     sim.faults.isHealed = false;
@@ -88,7 +81,11 @@ export async function simulateKernel(options: KernelSimulationOptions): Promise<
       if (acts.chance(eagerness)) workload.act();
       await sim.step();
     }
-    await heal(sim, workload);
+    const isDone = await heal(sim, (node) => {
+      workload.resumeAll(node);
+      workload.settleDoubts(node);
+    });
+    if (isDone) checkFinished(sim, workload);
     return {
       seed,
       steps: sim.steps,
@@ -110,20 +107,6 @@ export async function simulateKernel(options: KernelSimulationOptions): Promise<
 
 function checkWhole(what: string, value: number, min: number): void {
   if (!Number.isSafeInteger(value) || value < min) throw new AosError("USAGE", `${what} ${value} is not a whole number from ${min}`);
-}
-
-async function begin(sim: Simulation, workload: Workload): Promise<void> {
-  sim.onUp = () => void sim.checkStore(false);
-  sim.boot();
-  const registered = { isAsked: false, isDone: false };
-  for (let at = 0; at < SETUP_STEPS && !registered.isDone && sim.violation === undefined; at++) {
-    if (sim.node !== undefined && !registered.isAsked) {
-      registered.isAsked = true;
-      void workload.register().then(() => void (registered.isDone = true));
-    }
-    await sim.step();
-  }
-  if (!registered.isDone) sim.report("liveness", "the agents could not be registered");
 }
 
 /** Swarm testing: each seed has its own mixture, since some faults hide what others would show. */
@@ -156,37 +139,6 @@ function chooseLimits(random: SimRandom): Limits {
     concurrency: random.pick([1, 2, 256]),
     commitBatch: random.pick([1, 3, 1_024]),
   };
-}
-
-/** Nothing fails any more: everything must finish, and nothing may be left. */
-async function heal(sim: Simulation, workload: Workload): Promise<void> {
-  sim.faults.heal();
-  sim.trace.add("healed");
-  let until = sim.scheduler.now + HEAL_MS;
-  let quiet = 0;
-  for (let at = 0; at < HEAL_STEPS && sim.violation === undefined && quiet < QUIET_ROUNDS; at++) {
-    const { node } = sim;
-    const isResting = !(await sim.step(until));
-    if (node !== undefined && (isResting || at % CARE_STEPS === 0)) {
-      workload.resumeAll(node);
-      workload.settleDoubts(node);
-    }
-    if (!isResting) continue;
-    // Whoever was just resumed is given the time to finish, too.
-    quiet = sim.scheduler.isIdle ? quiet + 1 : 0;
-    until = sim.scheduler.now + Math.max(AFTERWARDS_MS, waitsFor(sim));
-  }
-  if (sim.violation !== undefined) return;
-  await sim.checkStore(true);
-  checkFinished(sim, workload);
-}
-
-/** How long the latest mail that is due at a time must be waited for, ms: the wall clock may have jumped back before it. */
-function waitsFor(sim: Simulation): number {
-  const now = sim.node?.clock.now();
-  if (now === undefined) return 0;
-  const times = [...sim.model.mail.values()].map(({ row }) => (row.timer === undefined ? (row.dueAt ?? 0) : 0));
-  return Math.max(0, ...times.map((dueAt) => (dueAt - now) * 2 + 1_000 * (dueAt > now ? 1 : 0)));
 }
 
 function checkFinished(sim: Simulation, workload: Workload): void {

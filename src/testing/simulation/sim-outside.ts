@@ -41,6 +41,9 @@ export class SimOutside implements Outside {
   readonly #keys = new Map<string, string>();
   readonly #happened = new Map<string, Happened>();
 
+  /** Told of each call that had its consequence outside. */
+  onHappened: (type: EffectType, input: unknown, output: unknown, call: OutsideCall) => void = () => undefined;
+
   constructor(parts: OutsideParts) {
     this.#parts = parts;
   }
@@ -115,6 +118,7 @@ export class SimOutside implements Outside {
     const answer: unknown = own === undefined ? type.spec.run(input, call) : own(input as never, call);
     const noted = (output: unknown): unknown => {
       this.#happened.set(place, { output });
+      this.onHappened(type, input, output, call);
       return output;
     };
     return answer instanceof Promise ? answer.then(noted) : noted(answer);
