@@ -5,9 +5,9 @@
  * Only `replay` reads a file, the one it is given; otherwise it never touches the real clock, the disk or the network, and nothing imports it but tests and `aos sim`.
  */
 export { FakeClock } from "./fake-clock.ts";
-export { ledgerConformance } from "./ledger-conformance.ts";
+export { type LedgerCase, ledgerCases, ledgerConformance } from "./ledger-conformance.ts";
 export { MemoryLedger } from "./memory-ledger.ts";
-export { type StoreUnderTest, storeConformance } from "./store-conformance.ts";
+export { type ConformanceCase, type StoreKind, type StoreUnderTest, storeCases, storeConformance } from "./store-conformance.ts";
 export { replay, type ReplayableAgent } from "./replay.ts";
 export { SeededEntropy } from "./seeded-entropy.ts";
 export { type FaultRates, type ScriptedFault, USUAL_FAULTS } from "./simulation/faults.ts";

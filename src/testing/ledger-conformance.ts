@@ -17,25 +17,36 @@ export type MakeLedger = () => Promise<Ledger & Partial<AsyncDisposable>>;
 
 type Case = (name: string, run: (ledger: Ledger) => Promise<void>) => void;
 
-/** Registers the cases that every `Ledger` must pass with `node:test`. */
-export function ledgerConformance(makeLedger: MakeLedger, name = "ledger"): void {
+/** One promise of the ledger's contract; `run` rejects where it is not kept. */
+export interface LedgerCase {
+  readonly title: string;
+  readonly run: (makeLedger: MakeLedger) => Promise<void>;
+}
+
+/** What every `Ledger` must keep, by title. */
+export function ledgerCases(): readonly LedgerCase[] {
+  const cases: LedgerCase[] = [];
   const check: Case = (title, run) => {
-    test(title, async () => {
-      const ledger = await makeLedger();
-      try {
-        await run(ledger);
-      } finally {
-        await ledger[Symbol.asyncDispose]?.();
-      }
+    cases.push({
+      title,
+      run: async (makeLedger) => {
+        const ledger = await makeLedger();
+        try {
+          await run(ledger);
+        } finally {
+          await ledger[Symbol.asyncDispose]?.();
+        }
+      },
     });
   };
+  for (const add of [versionCases, sumCases, rowCases, atomicityCases, listCases, valueCases]) add(check);
+  return cases;
+}
+
+/** Registers the cases that every `Ledger` must pass with `node:test`. */
+export function ledgerConformance(makeLedger: MakeLedger, name = "ledger"): void {
   describe(`${name} keeps the contract of Ledger`, () => {
-    versionCases(check);
-    sumCases(check);
-    rowCases(check);
-    atomicityCases(check);
-    listCases(check);
-    valueCases(check);
+    for (const { title, run } of ledgerCases()) test(title, () => run(makeLedger));
   });
 }
 

@@ -85,3 +85,40 @@ export async function pass(store: Store, ...units: readonly Commit[]): Promise<v
 export async function outcomesOf(store: Store, ...units: readonly Commit[]): Promise<readonly string[]> {
   return (await store.commit(units)).map((error) => error?.code ?? "ok");
 }
+
+const ALL = 10_000;
+
+/** Everything that the store tells, but for room and counts of bytes. */
+export async function everythingIn(store: Store): Promise<Readonly<Record<string, unknown>>> {
+  const agents = await store.agents({ limit: ALL });
+  const each = async <T>(read: (no: number) => T | Promise<T>): Promise<T[]> => Promise.all(agents.map(async ({ no }) => read(no)));
+  const patterns = await store.patterns("default");
+  const classes = ["c", "things"];
+  return {
+    agents,
+    rows: await each((no) => store.agentByNo(no)),
+    census: await store.census(),
+    mail: await each((no) => store.mail(no)),
+    delayed: await each((no) => store.delayed(no)),
+    due: await store.due(9e15, ALL),
+    nextDue: await store.nextDue(),
+    ready: await store.readyAgents(),
+    parked: await store.parked("in-doubt"),
+    effects: await store.listEffects({ limit: ALL }),
+    dead: await store.listDead({ limit: ALL }),
+    dedupe: await store.dedupe("ab".repeat(16)),
+    chunks: await each((no) => store.dedupeChunks(no)),
+    reply: await store.reply("r"),
+    subscribers: await Promise.all(patterns.map(async (pattern) => store.subscribers("default", pattern))),
+    journals: await each((no) => store.journal(no, 0, ALL)),
+    journal: await store.journalAfter(0, ALL),
+    seq: await store.fact("seq"),
+    ledger: await Promise.all(
+      classes.map(async (cls) => [
+        await store.ledgerList(cls, undefined, 1_000),
+        await store.ledgerSum(cls, "k"),
+        await store.ledgerRows(cls, 0, 1_000),
+      ]),
+    ),
+  };
+}

@@ -1,9 +1,7 @@
 /** The embedded store keeps the contract of `Store`, in memory and on disk. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { SqliteStore } from "../../src/adapters/sqlite/index.ts";
 import { storeConformance } from "../../src/testing/index.ts";
+import { onDisk } from "./support/on-disk.ts";
 
 storeConformance(
   async () => ({
@@ -15,12 +13,4 @@ storeConformance(
   "in memory",
 );
 
-storeConformance(async () => {
-  const dir = mkdtempSync(join(tmpdir(), "aos-conformance-"));
-  const path = join(dir, "aos.db");
-  return {
-    store: new SqliteStore({ path }),
-    reopen: async () => new SqliteStore({ path }),
-    close: async () => rmSync(dir, { recursive: true, force: true }),
-  };
-}, "SQLite on disk");
+storeConformance(() => onDisk((path) => new SqliteStore({ path })), "SQLite on disk");
