@@ -108,7 +108,7 @@ export { type Incarnation, incarnationOf, reincarnate } from "./store/incarnatio
 export { type Finding, FINDING_CODES, type FindingCode, type FindingCodeName, finding } from "./health/findings.ts";
 export type { Growth, StorageClass, StorageReport } from "./health/storage.ts";
 export { checkLedgerOp, StoreLedger } from "./store/store-ledger.ts";
-export { applyDelta, encodeDelta, encodeFull, isFull } from "./turn/delta.ts";
+export { applyDelta, encodeBoth, encodeDelta, encodeFull, isFull, stateBefore } from "./turn/delta.ts";
 export { type Limits, LIMITS } from "./limits.ts";
 export type { Cause, EffectNote, ErrorNote, Outcome, RecordKind, TurnRecord } from "./turn/record.ts";
 export type { Ack, Arrival } from "./mail/intake.ts";

@@ -4,7 +4,6 @@ import type { Core } from "../core.ts";
 import type { Directory } from "./directory.ts";
 import type { AgentMeta } from "./entry.ts";
 import { toJson } from "../json.ts";
-import { encodeFull } from "../turn/delta.ts";
 import { encodeBody, type RecordBody } from "../turn/record.ts";
 import type { Agenda } from "../time/agenda.ts";
 import type { AgentRow, Commit, JournalWrite, MaybePromise, NewAgent } from "../store/store.ts";
@@ -113,7 +112,6 @@ export class Spawner {
       turn: 1,
       at: now,
       body: encodeBody(lifecycleBody(address, "created → initialized", spawnedBy, type.revision)),
-      delta: encodeFull(state),
     };
     const text = JSON.stringify(meta);
     const row: AgentRow = {

@@ -1,7 +1,7 @@
 import { parseAddress, shortAddress } from "../address.ts";
 import { AosError } from "../errors.ts";
 import type { AgentRow, JournalRow } from "../store/store.ts";
-import { applyDelta, isFull } from "../turn/delta.ts";
+import { applyDelta, isFull, stateBefore } from "../turn/delta.ts";
 import { decodeBody, type RecordBody } from "../turn/record.ts";
 import type { Decision } from "../contract/context.ts";
 import type { AgentMeta } from "../agents/entry.ts";
@@ -43,11 +43,14 @@ export interface AgentJournal {
 
 /** Makes an agent's journal of its rows, oldest first; undefined where no state before a turn is known. */
 export function journalOf(agent: AgentRow, rows: readonly JournalRow[], turnsMax = Number.POSITIVE_INFINITY): AgentJournal | undefined {
-  const from = rows.findIndex(({ delta }) => delta !== undefined && isFull(delta));
-  if (from < 0) return undefined;
+  const copied = rows.findIndex(({ delta }) => delta !== undefined && isFull(delta));
+  if (copied < 0) return undefined;
+  // An agent's first change keeps the state before it, which is that of the row before.
+  const earlier = copied === 0 ? undefined : stateBefore(rows[copied]?.delta ?? "");
+  const from = earlier === undefined ? copied : copied - 1;
   const bodies = rows.slice(from).map(({ body }) => decodeBody(body));
   const versions = versionsOf(bodies, agent.stateVersion);
-  let text = applyDelta("", rows[from]?.delta ?? "=null");
+  let text = earlier ?? applyDelta("", rows[from]?.delta ?? "=null");
   const states = [text];
   for (const { delta } of rows.slice(from + 1)) states.push((text = delta === undefined ? text : applyDelta(text, delta)));
   // The state that the first turn found is the one after the row before it.

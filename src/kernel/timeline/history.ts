@@ -2,7 +2,7 @@ import { shortAddress } from "../address.ts";
 import { AosError } from "../errors.ts";
 import { versionsOf } from "../replay/journal-file.ts";
 import type { AgentRow, JournalRow, Store } from "../store/store.ts";
-import { applyDelta, isFull } from "../turn/delta.ts";
+import { applyDelta, isFull, stateBefore } from "../turn/delta.ts";
 import { decodeBody } from "../turn/record.ts";
 
 const PAGE = 1_000;
@@ -59,7 +59,9 @@ export class History {
   /** The first turn whose state can be told. */
   get oldest(): number {
     const place = this.#rows.findIndex((row, at) => at >= this.#lastChange || (row.delta !== undefined && isFull(row.delta)));
-    return this.#rows[place]?.turn ?? this.agent.turn;
+    // What keeps the state before it is an agent's first change: nothing older says anything else.
+    const from = stateBefore(this.#rows[place]?.delta ?? "") === undefined ? place : 0;
+    return this.#rows[from]?.turn ?? this.agent.turn;
   }
 
   /** @throws AosError TURN_NOT_FOUND for a turn that never was, FOLDED with `nearest` for one that is no longer retained. */
@@ -81,12 +83,18 @@ export class History {
     return { turn, at: this.#rows[at]?.at ?? agent.lastAt, text, version: this.#versions[at] ?? agent.stateVersion };
   }
 
+  /** The state before the first change from a place on, where that keeps it. */
+  #before(place: number): string | undefined {
+    const change = this.#rows.slice(place).find(({ delta }) => delta !== undefined);
+    return stateBefore(change?.delta ?? "");
+  }
+
   /** The state after the row at a place: the last full copy, and the differences since; undefined where there is none. */
   #fold(place: number): string | undefined {
     if (place < 0) return undefined;
     const rows = this.#rows.slice(0, place + 1);
     const copy = rows.findLastIndex(({ delta }) => delta !== undefined && isFull(delta));
-    if (copy < 0) return place >= this.#lastChange ? this.agent.state : undefined;
+    if (copy < 0) return place >= this.#lastChange ? this.agent.state : this.#before(place + 1);
     return rows.slice(copy).reduce((text, { delta }) => (delta === undefined ? text : applyDelta(text, delta)), "");
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { applyDelta, encodeDelta, encodeFull, isFull } from "./delta.ts";
+import { applyDelta, encodeBoth, encodeDelta, encodeFull, isFull, stateBefore } from "./delta.ts";
 
 const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 200 }),
@@ -29,6 +29,17 @@ test("a window that moves over a long list costs little", () => {
   const delta = encodeDelta(list(10), list(11));
   assert.equal(applyDelta(list(10), delta), list(11));
   assert.ok(delta.length < 60, delta);
+});
+
+test("a delta that keeps the state before it leads from any text to the second, and tells the first", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme" }), fc.string({ unit: "grapheme" }), fc.string(), (first, second, other) => {
+      const delta = encodeBoth(first, second);
+      assert.equal(isFull(delta), true);
+      assert.equal(stateBefore(delta), first);
+      assert.equal(applyDelta(other, delta), second);
+    }),
+  );
 });
 
 test("a whole text needs nothing before it", () => {

@@ -1,5 +1,6 @@
 /**
- * How a journal row keeps a state: the whole text (`=` and the text), or the difference from the one before:
+ * How a journal row keeps a state: the whole text (`=` and the text); the whole text before it, and the difference from
+ * that (`~`, how long the text is, `|`, the text, the difference); or the difference from the one before:
  * `prefix,suffix[,inserted,from,length]…|text`. The new state is the first `prefix` units of the old one, then for each
  * triple `inserted` units of the text after the bar and `length` units of the old state from `from`, then what is left
  * of the text, then the last `suffix` units of the old state. Units are UTF-16 code units of the JSON text.
@@ -109,13 +110,27 @@ export function encodeFull(state: string): string {
   return `=${state}`;
 }
 
+/** Keeps a state whole together with the one that followed it: an agent's first, which nobody copied while it slept. */
+export function encodeBoth(previous: string, next: string): string {
+  return `~${previous.length}|${previous}${encodeDelta(previous, next)}`;
+}
+
 /** Whether a delta needs no state before it. */
 export function isFull(delta: string): boolean {
-  return delta.startsWith("=");
+  return delta.startsWith("=") || delta.startsWith("~");
+}
+
+/** The state before a delta that keeps it; undefined where it does not. */
+export function stateBefore(delta: string): string | undefined {
+  if (!delta.startsWith("~")) return undefined;
+  const from = delta.indexOf("|") + 1;
+  return delta.slice(from, from + Number(delta.slice(1, from - 1)));
 }
 
 /** The state after a delta. */
 export function applyDelta(previous: string, delta: string): string {
+  const before = stateBefore(delta);
+  if (before !== undefined) return applyDelta(before, delta.slice(delta.indexOf("|") + 1 + before.length));
   if (isFull(delta)) return delta.slice(1);
   const bar = delta.indexOf("|");
   const [prefix = 0, suffix = 0, ...triples] = delta.slice(0, bar).split(",").map(Number);

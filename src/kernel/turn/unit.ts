@@ -1,6 +1,6 @@
 import type { Pending } from "../store/committer.ts";
 import type { Core } from "../core.ts";
-import { encodeFull } from "./delta.ts";
+import { encodeBoth, encodeFull } from "./delta.ts";
 import type { AgentEntry, AgentMeta } from "../agents/entry.ts";
 import type { AosError } from "../errors.ts";
 import type { Mail } from "../mail/mailbox.ts";
@@ -82,13 +82,17 @@ export class AgentUnit implements Pending {
     // A full copy is due where the unit's turns reach or pass a multiple, whether the state changed or not.
     const every = this.#core.limits.fullCopyEvery;
     const last = entry.turn + parts.rows.length;
-    const isFull = entry.turn < 2 || Math.floor(last / every) > Math.floor(entry.turn / every);
+    // The first turn keeps the state before it too: an agent that never turned is stored once.
+    const isFirst = entry.turn === 1;
+    const isFull = !isFirst && Math.floor(last / every) > Math.floor(entry.turn / every);
     const own = parts.own ?? parts.rows.length - 1;
     const [only] = parts.rows;
     const rows =
       parts.rows.length === 1 && only !== undefined
         ? [this.#place(only, isFull && own === 0)]
         : parts.rows.map((draft, at) => this.#place(draft, isFull && at === own));
+    const first = isFirst ? rows[own] : undefined;
+    if (first !== undefined) rows[own] = { ...first, delta: encodeBoth(entry.durableState, this.#whole) };
     this.#rows = rows;
     const { commit, state, stateVersion, status, epoch, meta } = parts;
     commit.turn = { journal: rows, state, stateVersion, status, epoch, meta: meta === undefined ? undefined : JSON.stringify(meta) };

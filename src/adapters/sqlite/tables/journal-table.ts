@@ -142,7 +142,7 @@ export class JournalTable {
         beforeDropping();
         this.#delete.run(id);
       } else kept++;
-      if (row.mark !== null) lacksCopy = row.mark !== "=";
+      if (row.mark !== null) lacksCopy = row.mark !== "=" && row.mark !== "~";
       id = row.prev;
     }
   }
@@ -152,7 +152,7 @@ interface Step {
   readonly prev: number;
   readonly at: number;
   readonly bytes: number;
-  /** `=` for a full copy, another character for a difference. */
+  /** `=` or `~` for a full copy, another character for a difference. */
   readonly mark: string | null;
 }
 
