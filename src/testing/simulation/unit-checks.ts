@@ -191,7 +191,10 @@ const isClient = (lane: string): boolean => lane.includes("|~") && !lane.include
 /** One message may be in the hands of its handler; retries that come back are never refused. */
 const UNCOUNTED = 4;
 
-/** From outside no more gets in than fits. */
+/**
+ * From outside no more gets in than fits. As many again may be in the store still, whose turns are over and wait for
+ * their commit behind what was accepted since.
+ */
 function checkDepth({ added, unit }: Folded, { model, mailboxDepth, report }: UnitScene): void {
   if (unit.turn !== undefined || unit.mailOut !== undefined || unit.deadOut !== undefined) return;
   for (const { row, lane } of added) {
@@ -199,7 +202,7 @@ function checkDepth({ added, unit }: Folded, { model, mailboxDepth, report }: Un
     let depth = 0;
     const agent = model.agents.get(row.agent);
     for (const mail of agent?.mail.values() ?? []) if (isClient(mail.lane) && !mail.isLate && mail.row.dueAt === undefined) depth++;
-    if (depth > mailboxDepth + UNCOUNTED && !agent?.address.includes("/batcher/"))
+    if (depth > 2 * mailboxDepth + UNCOUNTED && !agent?.address.includes("/batcher/"))
       report("mailbox", `${agent?.address} holds ${depth} messages from outside, its limit is ${mailboxDepth}`);
   }
 }
