@@ -82,6 +82,10 @@ export const GROUPS: readonly Group[] = [
     load: async () => (await import("./commands/timeline.ts")).addTimeline,
   },
   {
+    verbs: { export: "write one agent, with all that it owns, to a signed file", import: "make an agent of such a file" },
+    load: async () => (await import("./commands/transfer.ts")).addTransfer,
+  },
+  {
     verbs: { sim: "simulate the kernel under faults, from a seed" },
     load: async () => (await import("./commands/sim.ts")).addSim,
   },

@@ -2,6 +2,7 @@ import { readEvents } from "./event-stream.ts";
 import { type Problem, ProblemError } from "./problem.ts";
 import { type Call, type ClientOptions, Transport } from "./transport.ts";
 import { TimelineClient } from "./timeline.ts";
+import { TransfersClient } from "./transfers.ts";
 import { UpgradesClient } from "./upgrades.ts";
 import { UpkeepClient } from "./upkeep.ts";
 import type {
@@ -53,10 +54,13 @@ export class AosClient {
   readonly upgrades: UpgradesClient;
   /** The history of agents: looked at, compared, gone back to, branched from. */
   readonly timeline: TimelineClient;
+  /** Agents taken out of the system, and into it. */
+  readonly transfers: TransfersClient;
   readonly #transport: Transport;
 
   constructor(options: ClientOptions) {
     this.#transport = new Transport(options);
+    this.transfers = new TransfersClient(this.#transport);
     this.timeline = new TimelineClient(this.#transport);
     this.upgrades = new UpgradesClient(this.#transport);
     this.upkeep = new UpkeepClient(this.#transport);

@@ -6,6 +6,7 @@
 export { AosClient, type FollowOptions, type SendOptions } from "./client.ts";
 export { faultsOf, type Problem, problemError, ProblemError, type ProblemFault } from "./problem.ts";
 export { type PastState, type StateChange, TimelineClient } from "./timeline.ts";
+export { type ImportedAgent, TransfersClient } from "./transfers.ts";
 export { type TypeUpgrade, type UpgradeRamp, UpgradesClient } from "./upgrades.ts";
 export { type BackupManifest, type BackupStatus, type Diagnosis, type StorageReport, UpkeepClient } from "./upkeep.ts";
 export type { ClientOptions } from "./transport.ts";

@@ -25,6 +25,8 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string | undefined>>;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, in place of a body; `type` says what it is. */
+  readonly bytes?: Uint8Array<ArrayBuffer> | undefined;
   readonly type?: string;
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds; 0 for none. */
@@ -81,7 +83,7 @@ export class Transport {
     if (key !== undefined) headers.set("authorization", `Bearer ${key}`);
     const acting = call.tenant ?? tenant;
     if (acting !== undefined) headers.set("aos-tenant", acting);
-    if (call.body !== undefined) headers.set("content-type", call.type ?? "application/json");
+    if (call.body !== undefined || call.bytes !== undefined) headers.set("content-type", call.type ?? "application/json");
     for (const [name, value] of Object.entries(call.headers ?? {})) {
       if (value !== undefined) headers.set(name, value);
     }
@@ -92,7 +94,7 @@ export class Transport {
       response = await (this.#options.fetch ?? fetch)(this.#address(call), {
         method: call.method ?? "GET",
         headers,
-        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+        ...(call.bytes !== undefined ? { body: call.bytes } : call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
         signal: AbortSignal.any(signals.filter((signal) => signal !== undefined)),
       });
     } catch (cause) {

@@ -6,6 +6,8 @@ export interface HttpLimits {
   readonly batchBytes: number;
   /** Bytes of a webhook's delivery; GitHub sends up to 25 MB. */
   readonly webhookBytes: number;
+  /** Bytes of an export that is imported. */
+  readonly exportBytes: number;
   /** Events of one batch. */
   readonly batchEvents: number;
   /** Bytes of one line or message of an ingest. */
@@ -33,6 +35,7 @@ export const HTTP_LIMITS: HttpLimits = {
   bodyBytes: 2 << 20,
   batchBytes: 16 << 20,
   webhookBytes: 25 << 20,
+  exportBytes: 64 << 20,
   batchEvents: 10_000,
   lineBytes: 1 << 20,
   ingestInFlight: 1_024,

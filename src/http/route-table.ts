@@ -6,6 +6,7 @@ import { messageRoutes } from "./routes/messages.ts";
 import { settlingRoutes } from "./routes/settling.ts";
 import { upkeepRoutes } from "./routes/upkeep.ts";
 import { timelineRoutes } from "./routes/timeline.ts";
+import { transferRoutes } from "./routes/transfers.ts";
 import { upgradeRoutes } from "./routes/upgrades.ts";
 import { clockRoute, watchingRoutes } from "./routes/watching.ts";
 
@@ -19,6 +20,7 @@ export function routeTable(options: { readonly version: string; readonly hasTest
     ...upkeepRoutes,
     ...upgradeRoutes,
     ...timelineRoutes,
+    ...transferRoutes,
     ...(options.hasTestClock ? [clockRoute] : []),
   ];
   let description: unknown;

@@ -51,6 +51,7 @@ export async function serveOver(serving: Serving): Promise<Served> {
         : { ok: true, reasons: [] },
     info: { version: VERSION, node: settings.get("node.name") },
     backups: new Backups(aos.backup),
+    transfers: aos.transfers,
     diagnose: () => diagnose(aos),
     webhooks: serving.webhooks,
     testClock: aos.testClock,

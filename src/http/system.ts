@@ -1,4 +1,4 @@
-import type { Finding, KernelApi } from "../kernel/index.ts";
+import type { Finding, Imported, KernelApi } from "../kernel/index.ts";
 
 /** What a credential may do; `admin` includes the others. */
 export type HttpScope = "read" | "send" | "operate" | "admin";
@@ -65,6 +65,19 @@ interface HttpBackupStatus {
   readonly state: "running" | "done" | "failed";
 }
 
+/** Takes agents out of the system and into it, signed. */
+interface HttpTransfers {
+  /** @throws AosError AGENT_NOT_FOUND, AGENT_TERMINATED, LIFECYCLE_ILLEGAL, EXPORT_TOO_LARGE. */
+  export(address: string, options: { readonly isMove?: boolean | undefined; readonly by: string }): Promise<{ readonly text: string }>;
+  /** @throws AosError EXPORT_INVALID, EXPORT_UNTRUSTED, AGENT_TERMINATED, EXPORT_STALE, LIFECYCLE_ILLEGAL. */
+  release(address: string, line: string, by: string): Promise<string>;
+  /** @throws AosError EXPORT_INVALID and the other codes of an import. */
+  import(
+    file: Uint8Array,
+    into: { readonly as?: string | undefined; readonly tenant: string; readonly trust?: string | undefined; readonly by: string },
+  ): Promise<Imported & { readonly signer: string }>;
+}
+
 /** The running system as the HTTP face sees it. */
 export interface HttpSystem {
   readonly api: KernelApi;
@@ -76,6 +89,7 @@ export interface HttpSystem {
   readonly readiness: () => { readonly ok: boolean; readonly reasons: readonly string[] };
   readonly info: { readonly version: string; readonly node: string };
   readonly backups: HttpBackups;
+  readonly transfers: HttpTransfers;
   /** What is wrong with the system and its data folder. */
   readonly diagnose: () => Promise<{ readonly healthy: boolean; readonly findings: readonly Finding[] }>;
   readonly webhooks: ReadonlyMap<string, HttpWebhook>;

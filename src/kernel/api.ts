@@ -7,6 +7,7 @@ import type { ScheduleSpec } from "./time/schedule.ts";
 import type { UpgradeMark } from "./agents/entry.ts";
 import type { RolledBack, UpgradeStatus } from "./upgrade/ramper.ts";
 import type { TimelineApi } from "./timeline/timeline.ts";
+import type { TransferApi } from "./transfer/transfer.ts";
 import type { Ramp, RampOptions } from "./upgrade/ramp.ts";
 import type { AgentJournal } from "./replay/journal-file.ts";
 import type { AgentSnapshot, SnapshotSelection } from "./upgrade/snapshot.ts";
@@ -156,6 +157,8 @@ export interface Page<T> {
 export interface KernelApi {
   /** The history of agents. */
   readonly timeline: TimelineApi;
+  /** Agents taken out of the system, and into it. */
+  readonly transfer: TransferApi;
   /** Loads a type's code. */
   load(agent: LoadableAgent): Promise<void>;
   /** @throws AosError TYPE_UNKNOWN, ADDRESS_INVALID, PAYLOAD_INVALID, AGENT_TERMINATED, DEPENDENCY_INVALID. */

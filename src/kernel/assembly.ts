@@ -35,6 +35,7 @@ import { Spawner } from "./agents/spawner.ts";
 import type { Commit, JournalWrite, ReplyRow, Store } from "./store/store.ts";
 import { failureOf, Supervision } from "./agents/supervision.ts";
 import { Ramper } from "./upgrade/ramper.ts";
+import { Transfer } from "./transfer/transfer.ts";
 import { Timeline } from "./timeline/timeline.ts";
 import { Upgrades } from "./upgrade/upgrades.ts";
 import { Upkeep } from "./store/upkeep.ts";
@@ -67,6 +68,7 @@ export class Assembly {
   readonly dependencies: Dependencies;
   readonly upgrades: Upgrades;
   timeline!: Timeline;
+  transfer!: Transfer;
   ramper!: Ramper;
   readonly dedupe: DedupeIndex;
   readonly intake: Intake;
@@ -190,6 +192,8 @@ export class Assembly {
     });
     this.ramper = new Ramper(core, this.upgrades);
     this.timeline = new Timeline(core, this.directory, this.upgrades, this.dependencies);
+    const { directory, lifecycle, agenda, dedupe, dependencies } = this;
+    this.transfer = new Transfer(core, { directory, lifecycle, agenda, dedupe, dependencies });
     this.intake.onDelayed = (dueAt) => this.agenda.expect(dueAt);
     this.intake.onDebounce = (entry, envelope) => this.desk.debounce(entry.no, entry.address, envelope);
     this.agenda.quietUntil = (no, event, now) => this.desk.quietUntil(no, event, now);

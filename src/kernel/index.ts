@@ -131,6 +131,8 @@ export type {
 } from "./api.ts";
 export type { KernelOptions } from "./assembly.ts";
 export type { Forked, ForkOptions, Rewound, StateAt, StateDiff, TimelineApi } from "./timeline/timeline.ts";
+export type { AgentContent } from "./transfer/content.ts";
+export type { Imported, ImportOptions, TransferApi } from "./transfer/transfer.ts";
 export type { PatchOp } from "./timeline/json-patch.ts";
 export type { UpgradeMark } from "./agents/entry.ts";
 export type { RolledBack, UpgradeStatus } from "./upgrade/ramper.ts";

@@ -36,6 +36,7 @@ import type { Commit, EffectState } from "./store/store.ts";
 import { checkPattern } from "./mail/topics.ts";
 import { describeContract, type LoadableAgent } from "./agents/types.ts";
 import type { TimelineApi } from "./timeline/timeline.ts";
+import type { TransferApi } from "./transfer/transfer.ts";
 import { Assembly, type KernelOptions } from "./assembly.ts";
 
 /** The kernel: what the rest of the system may ask of its parts. */
@@ -69,6 +70,11 @@ export class Kernel implements KernelApi {
   /** The history of agents: looked at, gone back to, branched from. */
   get timeline(): TimelineApi {
     return this.#parts.timeline;
+  }
+
+  /** Agents taken out, and in. */
+  get transfer(): TransferApi {
+    return this.#parts.transfer;
   }
 
   async load(agent: LoadableAgent): Promise<void> {

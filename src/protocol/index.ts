@@ -59,6 +59,7 @@ export {
   TypesAnswer,
 } from "./answers.ts";
 export { agentRow, deadLetterRow, effectRow, mailRow, moment, recordRow, scheduleRow } from "./rows.ts";
+export { ExportAgent, ImportChoice, ImportedAnswer, ReleaseAgent, ReleasedAnswer } from "./transfers.ts";
 export { DiffAnswer, DiffTurns, ForkAgent, ForkedAnswer, PastStateAnswer, pastStateRow, RewindAgent, RewoundAnswer } from "./timeline.ts";
 export {
   ApplyUpgrade,

@@ -35,6 +35,7 @@ import { InjectedClock, SystemClock } from "./clock.ts";
 import type { TakeBackup } from "./backups.ts";
 import { SystemEntropy, systemHasher } from "./entropy.ts";
 import { limitsOf } from "./limits.ts";
+import { Transfers } from "./transfers.ts";
 import { MessageBus, subscriberType, type TopicHandler } from "./message-bus.ts";
 import { refuseUnfinished } from "./restore.ts";
 import { loadSettings, type SettingsSources } from "./settings.ts";
@@ -90,6 +91,7 @@ interface Running {
   readonly settings: AosSettings;
   readonly clock: SystemClock | InjectedClock;
   readonly bus: MessageBus;
+  readonly transfers: Transfers;
   readonly ledger: Ledger;
   readonly store: Store;
   readonly backup: TakeBackup;
@@ -136,6 +138,11 @@ export class AgentOperatingSystem {
   get messageBus(): MessageBus {
     return this.#up.bus;
   }
+  /** Signed exports and imports of agents. */
+  get transfers(): Transfers {
+    return this.#up.transfers;
+  }
+
   get ledger(): Ledger {
     return this.#up.ledger;
   }
@@ -326,6 +333,7 @@ export class AgentOperatingSystem {
     try {
       if (isOnDisk) refuseUnfinished(dir);
       const clock = settings.get("clock") === "inject" ? new InjectedClock() : new SystemClock();
+      const entropy = new SystemEntropy(clock);
       const sqlite = new SqliteStore({ path: isOnDisk ? `${dir}/aos.db` : ":memory:" });
       const blamed = isOnDisk && !isDormant ? takeVerdict(dir) : undefined;
       const watchdog =
@@ -334,7 +342,7 @@ export class AgentOperatingSystem {
         {
           store: sqlite,
           clock,
-          entropy: new SystemEntropy(clock),
+          entropy,
           hasher: systemHasher,
           calendar: new CronerCalendar(),
           limits: limitsOf(settings),
@@ -358,6 +366,7 @@ export class AgentOperatingSystem {
         clock,
         store: sqlite,
         backup: (file, options = {}) => sqlite.backup(file, options, { version: VERSION, at: new Date(clock.now()).toISOString() }),
+        transfers: new Transfers(kernel, clock, entropy, isOnDisk ? dir : undefined),
         bus: new MessageBus(kernel, handlers, () => this.#begin()),
         ledger: new StoreLedger(sqlite, (commit) => kernel.write(commit)),
         release: async () => {

@@ -15,6 +15,7 @@ export { restore, type Restored, type RestoreOptions } from "./restore.ts";
 export { openServing, type Serving, type ServingOptions } from "./serving.ts";
 export { openStopped, type Stopped } from "./stopped.ts";
 export { planWith, replayWith, type SnapshotSource } from "./upgrade-plan.ts";
+export { type ImportInto, Transfers } from "./transfers.ts";
 export { verdictPath } from "./watchdog.ts";
 export {
   BoundedQueue,

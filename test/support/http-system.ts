@@ -225,6 +225,7 @@ function faceOf(
     readiness: () => (aos.kernel.stats().storeIsDown ? { ok: false, reasons: ["the store fails"] } : { ok: true, reasons: [] }),
     info: { version: "0.0.0-test", node: "local" },
     backups: new Backups(aos.backup),
+    transfers: aos.transfers,
     diagnose: () => diagnose(aos),
     webhooks: new Map(Object.entries(webhooks)),
     testClock: aos.testClock,

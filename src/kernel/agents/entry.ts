@@ -22,6 +22,10 @@ export interface AgentMeta {
   readonly dry?: boolean | undefined;
   /** What it is a fork of. */
   readonly forkedFrom?: { readonly agent: string; readonly turn: number } | undefined;
+  /** The export that it came with. */
+  readonly importedFrom?: { readonly agent: string; readonly export: string; readonly signer: string } | undefined;
+  /** The export that took it away: its tombstone. */
+  readonly movedBy?: { readonly export: string; readonly sha256: string; readonly at: number } | undefined;
 }
 
 /** Marks an agent that stays on its old state. */

@@ -23,6 +23,30 @@ export function counterKeysFrom(at: number): string {
   return String(at).padStart(14, "0");
 }
 
+/** A count's key of a period, and its parts. */
+export interface CounterKey {
+  readonly key: string;
+  /** The period's beginning as it stands in the key. */
+  readonly from: string;
+  readonly quantity: string;
+  readonly period: string;
+}
+
+/** The keys under which an agent's quantities are counted now. */
+export function counterKeys(address: string, quantities: readonly string[], now: number): readonly CounterKey[] {
+  return quantities.flatMap((quantity) =>
+    PERIODS.map(({ period, end }) => {
+      const from = counterKeysFrom(end(now)[0]);
+      return { key: counterKey(from, address, quantity, period), from, quantity, period };
+    }),
+  );
+}
+
+/** The ledger key of a count. */
+export function counterKey(from: string, address: string, quantity: string, period: string): string {
+  return `${from}|${address}|${quantity}|${period}`;
+}
+
 function bucket(now: number, width: number): readonly [number, number] {
   const from = Math.floor(now / width) * width;
   return [from, from + width];
@@ -127,7 +151,7 @@ export class Counters {
         const limit = limits[period];
         if (limit === undefined) continue;
         const [from, to] = end(now);
-        found.push({ key: `${counterKeysFrom(from)}|${entry.address}|${name}|${period}`, limit, to });
+        found.push({ key: counterKey(counterKeysFrom(from), entry.address, name, period), limit, to });
       }
     }
     return found;
