@@ -142,7 +142,7 @@ export class Transfer implements TransferApi {
       if (!row.body.includes('"k":[')) continue;
       for (const [hash, digest, seq, id] of decodeBody(row.body).dedupe ?? []) {
         this.#parts.dedupe.add({ hash, digest, seq, id, at: row.at });
-        this.#parts.dedupe.journaled(no, hash, row.id);
+        this.#parts.dedupe.journaled(no, hash, row.id, id);
       }
     }
   }
