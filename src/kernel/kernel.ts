@@ -49,11 +49,17 @@ export class Kernel implements KernelApi {
   /** Opens a store and takes up what it holds. Nothing runs until `start`. */
   static async open(platform: Platform, options: KernelOptions): Promise<Kernel> {
     const opened = await platform.store.open();
-    await ensureIncarnation(platform.store, platform.clock, platform.entropy);
-    const parts = new Assembly(platform, options, opened);
-    await parts.dedupe.recall();
-    await parts.ramper.recall();
-    return new Kernel(parts, options, opened.wasClean);
+    try {
+      await ensureIncarnation(platform.store, platform.clock, platform.entropy);
+      const parts = new Assembly(platform, options, opened);
+      await parts.dedupe.recall();
+      await parts.ramper.recall();
+      return new Kernel(parts, options, opened.wasClean);
+    } catch (thrown) {
+      // Left open it would keep its data from the next attempt. Why it failed first is what must be told.
+      await platform.store.close(false).catch(() => undefined);
+      throw thrown;
+    }
   }
 
   private constructor(parts: Assembly, options: KernelOptions, wasClean: boolean) {

@@ -291,8 +291,12 @@ export class AgentOperatingSystem {
     const running = this.#running;
     if (running === undefined) return;
     this.#running = undefined;
-    await running.kernel.stop(running.settings.get("drain.timeoutMs"));
-    await running.release();
+    try {
+      await running.kernel.stop(running.settings.get("drain.timeoutMs"));
+    } finally {
+      // Also where the store could not be closed in order: nobody else could start on the folder before this process ends.
+      await running.release();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -303,7 +307,13 @@ export class AgentOperatingSystem {
   async #begin(): Promise<void> {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    await this.#up.kernel.start();
+    try {
+      await this.#up.kernel.start();
+    } catch (thrown) {
+      // The next `load` tries again; else nothing would ever run.
+      this.#isStarted = false;
+      throw thrown;
+    }
   }
 
   /** Loads all types, then begins: nothing runs before all code is there. */
@@ -330,6 +340,7 @@ export class AgentOperatingSystem {
     const isOnDisk = store === "sqlite";
     if (isOnDisk) makeFolder(dir);
     const lock = isOnDisk ? await lockFolder(dir) : undefined;
+    let opened: Kernel | undefined;
     try {
       if (isOnDisk) refuseUnfinished(dir);
       const clock = settings.get("clock") === "inject" ? new InjectedClock() : new SystemClock();
@@ -358,6 +369,7 @@ export class AgentOperatingSystem {
           areUpgradesHeld: settings.get("upgrade.mode") === "held",
         },
       );
+      opened = kernel;
       const handlers = new Map<string, TopicHandler>();
       if (!isDormant) await kernel.load(subscriberType(handlers));
       this.#running = {
@@ -375,6 +387,8 @@ export class AgentOperatingSystem {
         },
       };
     } catch (thrown) {
+      // What stays open would keep the folder from the next attempt. Why it failed first is what must be told.
+      await opened?.stop(0).catch(() => undefined);
       lock?.release();
       throw thrown;
     }
