@@ -50,6 +50,33 @@ async function prepare(store: Store): Promise<void> {
 
 /** All of a unit, or nothing. */
 export function atomicityCases(check: StoreCase): void {
+  check("an agent that is created arrives with its whole journal, which need not begin with its first turn", async (store) => {
+    const rows = [5, 6, 7].map((turn, at) => journalRow(1, 20 + at, turn, at === 0 ? 0 : 19 + at, { delta: `=${turn}` }));
+    const row = { ...newAgent(1).row, turn: 4, head: 0 };
+    await pass(store, { create: [{ row }], turn: { journal: rows, state: "7", stateVersion: 2, status: "paused", epoch: 3, meta: "{}" } });
+    const found = await store.agent(row.address);
+    assert.deepEqual([found?.turn, found?.head, found?.state, found?.status, found?.epoch], [7, 22, "7", "paused", 3]);
+    assert.deepEqual(
+      (await store.journal(1, 0, 10)).map(({ turn, prev }) => [turn, prev]),
+      [
+        [5, 0],
+        [6, 20],
+        [7, 21],
+      ],
+    );
+    await pass(store, { turn: { journal: [journalRow(1, 23, 8, 22)] } });
+    // What arrives where somebody is leaves nothing of itself.
+    const twin = { ...newAgent(2).row, address: row.address, turn: 0, head: 0 };
+    assert.deepEqual(await outcomesOf(store, { create: [{ row: twin }], turn: { journal: [journalRow(2, 30, 1, 0)] } }), ["AGENT_EXISTS"]);
+    assert.equal(await store.agentByNo(2), undefined);
+    assert.deepEqual(await store.journal(2, 0, 10), []);
+  });
+  check("an effect in doubt that is written as something else can be dropped in the same unit", async (store) => {
+    await withAgents(store);
+    await pass(store, { effects: [effectRow("a", { state: "in-doubt" })] });
+    await pass(store, { effects: [effectRow("a", { state: "failed" })], effectsOut: ["m1"] });
+    assert.equal(await store.effect("a"), undefined);
+  });
   check("a refused unit leaves nothing of anything that it touches", async (store) => {
     await prepare(store);
     const before = await everythingIn(store);
