@@ -137,6 +137,8 @@ test("a copy brings everything into another data folder, survives a crash there,
   const made = await target.transfers.import(bytes(text), { trust: fingerprint, by: "me" });
   assert.deepEqual([made.agent, made.from, made.mode, made.signer], ["porter/p", "porter/p", "copy", fingerprint]);
   await refused("AGENT_EXISTS", target.transfers.import(bytes(text), { trust: fingerprint }));
+  // A late caller gets the reply that the command had there.
+  assert.equal(await target.call(Porter, "p", "tally", {}, { key: "tally" }), 2);
   const crashed = await onDisk(t, afterCrash(t, to));
   await crashed.loadAll([Porter]);
   await assertLaden(target, "porter/p");
@@ -268,6 +270,44 @@ test("no byte of a file can be changed, left out or added", async (t) => {
   for (const odd of ["", "\n", "{}", "[]\n\n", "null\n", '{"format":"aos-export/1"}\n{}\n']) await isRefused(bytes(odd));
   await refused("EXPORT_TOO_LARGE", aos.transfers.import(new Uint8Array((64 << 20) + 1)));
   await aos.transfers.import(file, { as: "porter/x" });
+});
+
+class Frugal extends PurposeDrivenAgent.define({
+  type: "frugal",
+  purpose: "Spend what it has, and no more for being copied",
+  state: state(1, z.object({ turns: z.number() }), { initial: () => ({ turns: 0 }) }),
+  on: { ring: Ring },
+  budget: { turns: { day: 2 } },
+}) {
+  readonly handlers = this.handle({ ring: (ctx) => void ctx.state.turns++ });
+}
+
+test("what an agent spent of its budget is spent by its copy as well, and the state kept before a migration comes along", async (t) => {
+  const aos = await scene(t);
+  await aos.loadAll([Frugal]);
+  await aos.register(Frugal, "f");
+  const ring = async (id: string): Promise<void> => {
+    await aos.emit(Ring, {}, { to: [Frugal, id] });
+    await rest(aos);
+  };
+  await ring("f");
+  await aos.transfers.import(bytes((await aos.transfers.export("frugal/f")).text), { as: "frugal/g" });
+  await aos.kernel.move("frugal/g", "resume");
+  for (let times = 0; times < 3; times++) await ring("g");
+  assert.deepEqual(await stateOf(aos, "frugal/g"), { turns: 2 });
+
+  const dir = folder(t);
+  const before = await onDisk(t, dir);
+  await before.loadAll([AgedBefore]);
+  await before.register(AgedBefore, "a");
+  await before.shutdown();
+  const after = await onDisk(t, dir);
+  await after.loadAll([Aged]);
+  await after.emit(Older, {}, { to: "aged/a" });
+  await rest(after);
+  await after.transfers.import(bytes((await after.transfers.export("aged/a")).text), { as: "aged/b" });
+  await after.kernel.rollbackUpgrade("aged");
+  assert.deepEqual([await stateOf(after, "aged/a"), await stateOf(after, "aged/b")], [{ years: 1 }, { years: 1 }]);
 });
 
 test("the signing key stays in the data folder, for its owner's eyes, and in no export", async (t) => {

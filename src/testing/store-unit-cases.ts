@@ -48,8 +48,8 @@ async function prepare(store: Store): Promise<void> {
   });
 }
 
-/** All of a unit, or nothing. */
-export function atomicityCases(check: StoreCase): void {
+/** What comes with an agent, or goes with it, all at once. */
+function arrivalCases(check: StoreCase): void {
   check("an agent that is created arrives with its whole journal, which need not begin with its first turn", async (store) => {
     const rows = [5, 6, 7].map((turn, at) => journalRow(1, 20 + at, turn, at === 0 ? 0 : 19 + at, { delta: `=${turn}` }));
     const row = { ...newAgent(1).row, turn: 4, head: 0 };
@@ -77,6 +77,11 @@ export function atomicityCases(check: StoreCase): void {
     await pass(store, { effects: [effectRow("a", { state: "failed" })], effectsOut: ["m1"] });
     assert.equal(await store.effect("a"), undefined);
   });
+}
+
+/** All of a unit, or nothing. */
+export function atomicityCases(check: StoreCase): void {
+  arrivalCases(check);
   check("a refused unit leaves nothing of anything that it touches", async (store) => {
     await prepare(store);
     const before = await everythingIn(store);

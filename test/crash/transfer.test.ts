@@ -84,9 +84,9 @@ test("a move whose command is killed at any step never leaves two agents that co
 /** What a kill at every moment of a piece of work would leave of a data folder. */
 async function images(t: TestContext, dir: string, work: Promise<unknown>): Promise<readonly string[]> {
   const found: string[] = [];
-  let isDone = false;
-  const ended = work.finally(() => (isDone = true));
-  while (!isDone && found.length < 30) {
+  const progress = { isDone: false };
+  const ended = work.finally(() => (progress.isDone = true));
+  while (!progress.isDone && found.length < 30) {
     found.push(afterCrash(t, dir));
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -96,7 +96,7 @@ function unfinished(file: string, address: string): string {
   const lines = text.split("\n");
   const isWhole = lines.length === 3 && lines[2] === "";
   const header = isWhole && text.startsWith("{") ? headerOf(text) : undefined;
-  if (header?.mode === "move" && (header.address === address || header.address === `default/${address}`)) return text;
+  if (header?.mode === "move" && (header.address === address || header.address.endsWith(`/${address}`))) return text;
   throw problemError("FILE_EXISTS", 409, `${file} exists already, and is no unfinished move of ${address}; choose another name`);
 }
 

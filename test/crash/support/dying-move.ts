@@ -34,7 +34,7 @@ if (DIE_FILE !== "") {
   syncBuiltinESMExports();
   const ask = globalThis.fetch;
   globalThis.fetch = async (...given) => {
-    const isOwn = /:(?:export|release)$/.test(String(given[0]));
+    const isOwn = typeof given[0] === "string" && /:(?:export|release)$/.test(given[0]);
     if (isOwn) step();
     const answer = await ask(...given);
     if (isOwn) step();
