@@ -286,6 +286,7 @@ export class Simulation {
       mailboxDepth: this.#failed === node.no ? Infinity : this.#parts.limits.mailboxDepth,
       budgets: this.#parts.budgets ?? {},
       refused: this.#refused,
+      hasJumped: this.hasJumped,
       report: (invariant: InvariantName, message: string) => this.report(invariant, message),
     };
     for (const unit of committedOf(units, outcomes)) {

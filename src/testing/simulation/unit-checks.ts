@@ -14,6 +14,8 @@ export interface UnitScene {
   readonly mailboxDepth: number;
   /** By `type|quantity|period`. */
   readonly budgets: Readonly<Record<string, number>>;
+  /** Whether the wall clock jumped so far that windows of time may have passed. */
+  readonly hasJumped: boolean;
   /** Envelopes that were refused to their senders. */
   readonly refused: ReadonlySet<string>;
   readonly report: Report;
@@ -129,7 +131,7 @@ const DEDUPE_MS = 24 * 3_600_000 - 60_000;
 const MINUTE_MS = 60_000;
 
 /** One key brings one envelope within the window. */
-function checkKeys({ added, removed, records }: Folded, { model, report }: UnitScene): void {
+function checkKeys({ added, removed, records }: Folded, { model, hasJumped, report }: UnitScene): void {
   const seen = (hash: string, id: string, at: number): void => {
     const first = model.keys.get(hash);
     if (first !== undefined && first.id !== id && at - first.at < DEDUPE_MS)
@@ -141,8 +143,9 @@ function checkKeys({ added, removed, records }: Folded, { model, report }: UnitS
     if (!row.body.includes('"k":[')) continue;
     for (const [hash, given] of keysOf(row.body)) {
       const id = given === "" ? record.cause.id : given;
-      // What waited in the mailbox was looked at when it came.
-      if (!removed.some((mail) => mail.id === id)) seen(hash, id, record.at);
+      // What waited in the mailbox was looked at when it came. Of what never did the row tells when it was handled, and not
+      // when it came: after a jump of the clock a window may lie between.
+      if (!hasJumped && !removed.some((mail) => mail.id === id)) seen(hash, id, record.at);
     }
   }
 }
