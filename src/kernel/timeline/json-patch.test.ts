@@ -45,3 +45,20 @@ test("an entry that came at the front of a list is one operation", () => {
   assert.deepEqual(jsonPatch([1, 2, 3], [0, 1, 2, 3]), [{ op: "add", path: "/0", value: 0 }]);
   assert.deepEqual(jsonPatch([0, 1, 2], [1, 2]), [{ op: "remove", path: "/0", was: 0 }]);
 });
+
+test("lists within lists, as deep as a state can be stored, cost no more than what they hold", () => {
+  const DEPTH = 3_500;
+  const nested = (seed: number): unknown => {
+    let value: unknown = [seed];
+    for (let at = 0; at < DEPTH; at++) value = [value, at];
+    return value;
+  };
+  const read = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+  // Naming every level's whole content again made this take minutes and then overflow the stack.
+  assert.deepEqual(jsonPatch(read(nested(1)), read(nested(2))), [{ op: "replace", path: "/0".repeat(DEPTH + 1), value: 2, was: 1 }]);
+});
+
+test("records that differ in the order of their members alone are alike", () => {
+  assert.deepEqual(jsonPatch([{ a: 1, b: [2] }, 3], [{ b: [2], a: 1 }, 3]), []);
+  assert.deepEqual(jsonPatch([{ a: 1 }, 5], [{ b: 1 }, { a: 1 }, 5]), [{ op: "add", path: "/0", value: { b: 1 } }]);
+});
