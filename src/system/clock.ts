@@ -1,8 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { type Cancel, type Clock, steadyTime } from "../kernel/index.ts";
 
-/** The longest delay that a Node timer takes. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
+/** The longest that a wait goes without a look at the time: Node's timers stand still while the machine sleeps, and know no clock that is put forward. */
+const LOOK_MS = 30_000;
 
 /** The machine's clock. It never goes back within the process; where the machine's does, it goes on slowly until that has caught up. */
 export class SystemClock implements Clock {
@@ -24,7 +24,7 @@ export class SystemClock implements Clock {
     const arm = (): void => {
       const left = at - this.#time();
       if (left <= 0 && timer !== undefined) run();
-      else timer = setTimeout(arm, Math.min(Math.max(left, 0), TIMER_MAX_MS));
+      else timer = setTimeout(arm, Math.min(Math.max(left, 0), LOOK_MS));
     };
     arm();
     return () => clearTimeout(timer);
