@@ -13,19 +13,19 @@
 
 /** @type {readonly Step[]} */
 export const STEPS = [
-  { name: "types", budgetSeconds: 15, tool: ["tsc"] },
-  { name: "lint", budgetSeconds: 20, tool: ["oxlint", "--format=unix"] },
-  { name: "format", budgetSeconds: 10, tool: ["oxfmt", "--check"], advice: "npm run format" },
+  { name: "types", budgetSeconds: 20, tool: ["tsc"] },
+  { name: "lint", budgetSeconds: 15, tool: ["oxlint", "--format=unix"] },
+  { name: "format", budgetSeconds: 5, tool: ["oxfmt", "--check"], advice: "npm run format" },
   { name: "dead-code", budgetSeconds: 10, tool: ["knip"] },
   {
     name: "architecture",
-    budgetSeconds: 10,
+    budgetSeconds: 5,
     files: ["test/architecture.test.ts"],
     isShared: true,
   },
   {
     name: "unit",
-    budgetSeconds: 60,
+    budgetSeconds: 90,
     files: ["src/**/*.test.ts", "bench/**/*.test.ts", "examples/**/*.test.ts"],
   },
   {
@@ -33,17 +33,17 @@ export const STEPS = [
     budgetSeconds: 20,
     files: ["test/conformance/**/*.test.ts"],
   },
-  { name: "postgres", budgetSeconds: 60, files: ["test/postgres/**/*.test.ts"] },
-  { name: "storage", budgetSeconds: 40, files: ["test/storage/**/*.test.ts"] },
+  { name: "postgres", budgetSeconds: 40, files: ["test/postgres/**/*.test.ts"] },
+  { name: "storage", budgetSeconds: 25, files: ["test/storage/**/*.test.ts"] },
   {
     // Fresh seeds of the simulator, and the bugs that are planted for it to find.
     name: "simulation",
-    budgetSeconds: 150,
+    budgetSeconds: 80,
     files: ["test/simulation/**/*.test.ts"],
   },
-  { name: "crash", budgetSeconds: 155, files: ["test/crash/**/*.test.ts"] },
+  { name: "crash", budgetSeconds: 90, files: ["test/crash/**/*.test.ts"] },
   // The reference workload under system calls that kill and fail, and a disk that forgets.
-  { name: "laboratory", budgetSeconds: 80, files: ["test/laboratory/**/*.test.ts"] },
-  { name: "end-to-end", budgetSeconds: 140, files: ["test/end-to-end/**/*.test.ts"] },
-  { name: "docs", budgetSeconds: 40, files: ["test/docs/**/*.test.ts"] },
+  { name: "laboratory", budgetSeconds: 100, files: ["test/laboratory/**/*.test.ts"] },
+  { name: "end-to-end", budgetSeconds: 75, files: ["test/end-to-end/**/*.test.ts"] },
+  { name: "docs", budgetSeconds: 25, files: ["test/docs/**/*.test.ts"] },
 ];
