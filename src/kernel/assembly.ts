@@ -32,7 +32,7 @@ import { Runner, type Watch } from "./turn/runner.ts";
 import { ScheduleDesk } from "./time/schedule-desk.ts";
 import { digestOf, Settler } from "./turn/settle.ts";
 import { Spawner } from "./agents/spawner.ts";
-import type { Commit, JournalWrite, ReplyRow, Store } from "./store/store.ts";
+import type { Commit, DedupeChunk, JournalWrite, ReplyRow, Store } from "./store/store.ts";
 import { failureOf, Supervision } from "./agents/supervision.ts";
 import { Ramper } from "./upgrade/ramper.ts";
 import { Transfer } from "./transfer/transfer.ts";
@@ -227,8 +227,12 @@ export class Assembly {
     this.#sinceFlush = 0;
     const batch = this.dedupe.batch(this.core.clock.now());
     if (batch === undefined) return;
-    const commit: Commit = { dedupe: { chunks: batch.chunks, upTo: batch.upTo } };
-    this.core.committer.push({ build: () => commit, settled: (error) => (error === undefined ? batch.done() : batch.failed()) });
+    const write = (chunks: readonly DedupeChunk[]): void => {
+      const commit: Commit = { dedupe: { chunks, upTo: batch.upTo } };
+      this.core.committer.push({ build: () => commit, settled: (error) => (error === undefined ? batch.done() : batch.failed()) });
+    };
+    if (batch.chunks instanceof Promise) void batch.chunks.then(write, batch.failed);
+    else write(batch.chunks);
   };
 
   #down(): void {

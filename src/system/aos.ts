@@ -333,7 +333,7 @@ export class AgentOperatingSystem {
     const settings = await loadSettings(sources);
     const store = settings.get("store");
     if (store.startsWith("postgres"))
-      throw new AosError("CONFIG_INVALID", "store: the PostgreSQL adapter is not part of this version; use sqlite or memory", {
+      throw new AosError("CONFIG_INVALID", "store: a system cannot run on PostgreSQL yet; use sqlite or memory", {
         details: { key: "store" },
       });
     const dir = settings.get("dir");

@@ -22,6 +22,7 @@ import {
   type SubscriptionRow,
 } from "../../kernel/index.ts";
 import { Connection } from "./connection.ts";
+import { Gate } from "./gate.ts";
 import { loadDriver, type MakeClient } from "./driver.ts";
 import { isConnectionFault, isUnitFault, storeError, unitError } from "./faults.ts";
 import { enterOwner, takeLock } from "./ownership.ts";
@@ -64,6 +65,7 @@ const VACUUM_ROWS = 100;
 export class PostgresStore implements Store {
   readonly #options: PostgresStoreOptions;
   readonly #incarnation = randomUUID();
+  readonly #gate = new Gate();
   readonly #dropped = new Map<string, number>();
   #make: MakeClient | undefined;
   #writer: Writer | undefined;
@@ -116,23 +118,25 @@ export class PostgresStore implements Store {
     const writer = this.#opened;
     if (units.length === 0) return [];
     try {
-      return await writer
-        .transact(async (db) => writeGroups(db, units))
-        .catch(async (thrown: unknown) => {
-          if (!isUnitFault(thrown)) throw thrown;
-          return writer.transact(async (db) => writeSingly(db, units));
-        });
+      return await this.#gate.commit(async () =>
+        writer
+          .transact(async (db) => writeGroups(db, units))
+          .catch(async (thrown: unknown) => {
+            if (!isUnitFault(thrown)) throw thrown;
+            return writer.transact(async (db) => writeSingly(db, units));
+          }),
+      );
     } catch (thrown) {
       throw storeError(thrown, "committing");
     }
   }
 
   async agent(address: string): Promise<AgentRow | undefined> {
-    return this.#read(async (db) => agents.agentByAddress(db, address));
+    return this.#between(async (db) => agents.agentByAddress(db, address));
   }
 
   async agentByNo(no: number): Promise<AgentRow | undefined> {
-    return this.#read(async (db) => agents.agentByNo(db, no));
+    return this.#between(async (db) => agents.agentByNo(db, no));
   }
 
   async agents(filter: AgentFilter): Promise<readonly AgentListing[]> {
@@ -144,35 +148,35 @@ export class PostgresStore implements Store {
   }
 
   async mail(agent: number): Promise<readonly MailRow[]> {
-    return this.#read(async (db) => mail.readMail(db, "ofAgent", agent));
+    return this.#between(async (db) => mail.readMail(db, "ofAgent", agent));
   }
 
   async mailBySeq(seq: number): Promise<MailRow | undefined> {
-    return this.#read(async (db) => (await mail.readMail(db, "bySeq", seq))[0]);
+    return this.#between(async (db) => (await mail.readMail(db, "bySeq", seq))[0]);
   }
 
   async delayed(agent: number): Promise<readonly MailRow[]> {
-    return this.#read(async (db) => mail.readMail(db, "delayed", agent));
+    return this.#between(async (db) => mail.readMail(db, "delayed", agent));
   }
 
   async due(now: number, limit: number): Promise<readonly MailRow[]> {
-    return this.#read(async (db) => mail.readMail(db, "due", now, limit));
+    return this.#between(async (db) => mail.readMail(db, "due", now, limit));
   }
 
   async nextDue(): Promise<number | undefined> {
-    return this.#read(mail.nextDue);
+    return this.#between(mail.nextDue);
   }
 
   async readyAgents(): Promise<readonly number[]> {
-    return this.#read(mail.readyAgents);
+    return this.#between(mail.readyAgents);
   }
 
   async parked(kind: string): Promise<readonly MailRow[]> {
-    return this.#read(async (db) => mail.readMail(db, "parked", kind));
+    return this.#between(async (db) => mail.readMail(db, "parked", kind));
   }
 
   async effects(envelope: string): Promise<readonly EffectRow[]> {
-    return this.#read(async (db) => records.effectsOf(db, envelope));
+    return this.#between(async (db) => records.effectsOf(db, envelope));
   }
 
   async effect(id: string): Promise<EffectRow | undefined> {
@@ -192,27 +196,27 @@ export class PostgresStore implements Store {
   }
 
   async dedupe(hash: string): Promise<DedupeRow | undefined> {
-    return this.#read(async (db) => records.dedupeRow(db, hash));
+    return this.#between(async (db) => records.dedupeRow(db, hash));
   }
 
   async dedupeChunks(agent: number): Promise<readonly DedupeChunk[]> {
-    return this.#read(async (db) => records.dedupeChunks(db, agent));
+    return this.#between(async (db) => records.dedupeChunks(db, agent));
   }
 
   async lastDedupeChunk(agent: number): Promise<DedupeChunk | undefined> {
-    return this.#read(async (db) => records.lastDedupeChunk(db, agent));
+    return this.#between(async (db) => records.lastDedupeChunk(db, agent));
   }
 
   async reply(id: string): Promise<ReplyRow | undefined> {
-    return this.#read(async (db) => records.replyById(db, id));
+    return this.#between(async (db) => records.replyById(db, id));
   }
 
   async patterns(tenant: string): Promise<readonly string[]> {
-    return this.#read(async (db) => records.patterns(db, tenant));
+    return this.#between(async (db) => records.patterns(db, tenant));
   }
 
   async subscribers(tenant: string, pattern: string): Promise<readonly SubscriptionRow[]> {
-    return this.#read(async (db) => records.subscribers(db, tenant, pattern));
+    return this.#between(async (db) => records.subscribers(db, tenant, pattern));
   }
 
   async journal(agent: number, after: number, limit: number): Promise<readonly JournalRow[]> {
@@ -220,7 +224,7 @@ export class PostgresStore implements Store {
   }
 
   async journalById(id: number): Promise<JournalRow | undefined> {
-    return this.#read(async (db) => journal.journalById(db, id));
+    return this.#between(async (db) => journal.journalById(db, id));
   }
 
   async journalAfter(id: number, limit: number): Promise<readonly JournalRow[]> {
@@ -290,6 +294,11 @@ export class PostgresStore implements Store {
     const connection = await Connection.open(this.#make, settings);
     await demandSync(connection);
     return connection;
+  }
+
+  /** Reads what turns are decided by, so that no commit comes in between. */
+  async #between<T>(look: (db: Connection) => Promise<T>): Promise<T> {
+    return this.#gate.read(async () => this.#read(look));
   }
 
   /** A read that lost its connection is done again over a new one. */

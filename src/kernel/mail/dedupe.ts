@@ -44,6 +44,7 @@ export class DedupeIndex {
   /** Mail that is not durable yet, by its seq. */
   readonly #arriving = new Map<number, Promise<unknown>>();
   #isMoving = false;
+  #answersLater = false;
   #upTo: number;
 
   constructor(store: Store, options: { readonly windowMs: number; readonly perAgent: number; readonly upTo: number }) {
@@ -55,6 +56,7 @@ export class DedupeIndex {
 
   /** Reads back the keys that were still in memory when the last process ended. */
   async recall(): Promise<void> {
+    this.#answersLater = this.#store.lastDedupeChunk(0) instanceof Promise;
     let after = this.#upTo;
     while (true) {
       const rows: readonly JournalRow[] = await this.#store.journalAfter(after, RECALL_ROWS);
@@ -70,6 +72,11 @@ export class DedupeIndex {
     }
   }
 
+  /** Whether `find` may have to wait for the store. */
+  get answersLater(): boolean {
+    return this.#answersLater;
+  }
+
   /** The mail that came under a key within the window. */
   find(entry: AgentEntry, hash: string, now: number): MaybePromise<Seen | undefined> {
     const key = keyWords(hash);
@@ -83,6 +90,11 @@ export class DedupeIndex {
     if (!this.#filter.has(key[0], key[1])) return undefined;
     const chunks = this.#store.dedupeChunks(entry.no);
     return chunks instanceof Promise ? chunks.then((read) => this.#search(read, key, hash, now)) : this.#search(chunks, key, hash, now);
+  }
+
+  /** The mail that came under a key so lately that memory knows it. */
+  recent(hash: string, now: number): Seen | undefined {
+    return this.#recent(keyWords(hash), now);
   }
 
   #recent(key: KeyWords, now: number): Seen | undefined {
@@ -123,10 +135,13 @@ export class DedupeIndex {
   }
 
   /** Chunks to write; undefined while there is little, or some are on their way. Call `done` or `failed` afterwards. */
-  batch(
-    now: number,
-  ):
-    | { readonly chunks: readonly DedupeChunk[]; readonly upTo: number; readonly done: () => void; readonly failed: () => void }
+  batch(now: number):
+    | {
+        readonly chunks: MaybePromise<readonly DedupeChunk[]>;
+        readonly upTo: number;
+        readonly done: () => void;
+        readonly failed: () => void;
+      }
     | undefined {
     if (this.#isMoving) return undefined;
     if (this.#sealed === undefined) {
@@ -148,7 +163,7 @@ export class DedupeIndex {
     }
     const isLast = moved === this.#agents.length;
     this.#isMoving = true;
-    const chunks = taken.flatMap(([agent, list]) => this.#chunk(agent, list, now));
+    const chunks = this.#chunks(taken, now);
     const upTo = isLast ? Math.max(this.#upTo, this.#newestSealed) : this.#upTo;
     return {
       chunks,
@@ -177,10 +192,17 @@ export class DedupeIndex {
     this.#spare = sealed;
   }
 
+  #chunks(taken: readonly (readonly [number, readonly Journaled[]])[], now: number): MaybePromise<readonly DedupeChunk[]> {
+    const lasts = taken.map(([agent]) => this.#store.lastDedupeChunk(agent));
+    const fill = (known: readonly (DedupeChunk | undefined)[]): readonly DedupeChunk[] =>
+      taken.flatMap(([agent, list], at) => this.#chunk(agent, list, known[at], now));
+    return lasts.some((last) => last instanceof Promise)
+      ? Promise.all(lasts.map(async (last) => last)).then(fill)
+      : fill(lasts as (DedupeChunk | undefined)[]);
+  }
+
   /** An agent's keys as the end of its chunks: the last one is filled up, further ones follow, the oldest go. */
-  #chunk(agent: number, list: readonly Journaled[], now: number): DedupeChunk[] {
-    const last = this.#store.lastDedupeChunk(agent);
-    const known = last instanceof Promise ? undefined : last;
+  #chunk(agent: number, list: readonly Journaled[], known: DedupeChunk | undefined, now: number): DedupeChunk[] {
     let chunk = known?.chunk ?? 0;
     let keys = known === undefined || known.keys.length >= CHUNK_KEYS * KEY_BYTES ? new Uint8Array() : known.keys;
     if (known !== undefined && keys.length === 0) chunk++;

@@ -118,7 +118,10 @@ export class Intake {
     if (first === undefined) return this.#store(arrival, entry, text, value, sender, { hash, digest });
     const resume = (found: Awaited<typeof first>): Promise<Ack> =>
       found === undefined ? this.#store(arrival, entry, text, value, sender, { hash, digest }) : repeated(found, digest, key);
-    return first instanceof Promise ? first.then(resume) : resume(first);
+    // The same key may have come again while the store was asked.
+    return first instanceof Promise
+      ? first.then((found) => resume(found ?? this.#dedupe.recent(hash, this.#core.clock.now())))
+      : resume(first);
   }
 
   #store(

@@ -43,12 +43,27 @@ export class Outbox {
   readonly #directory: Directory;
   readonly #dedupe: DedupeIndex;
   readonly #told: Told;
+  /** Messages whose key was found by `prepare`. */
+  readonly #sent = new WeakSet<MessageDraft>();
 
   constructor(core: Core, directory: Directory, dedupe: DedupeIndex, told: Told) {
     this.#core = core;
     this.#directory = directory;
     this.#dedupe = dedupe;
     this.#told = told;
+  }
+
+  /** Where the store does not answer at once: looks up which keyed messages were sent before, for `collect`. */
+  prepare(attempt: Attempt): Promise<unknown> | undefined {
+    if (!this.#dedupe.answersLater) return undefined;
+    let asked: Promise<unknown>[] | undefined;
+    for (const draft of attempt.messages) {
+      if (draft.key === undefined) continue;
+      const target = this.#directory.cached(draft.address);
+      const found = target === undefined ? undefined : this.#dedupe.find(target, this.#hash(attempt.entry.address, draft), attempt.now);
+      if (found instanceof Promise) (asked ??= []).push(found.then((seen) => seen !== undefined && this.#sent.add(draft)));
+    }
+    return asked === undefined ? undefined : Promise.all(asked);
   }
 
   collect(attempt: Attempt): Outgoing {
@@ -124,12 +139,17 @@ export class Outbox {
   }
 
   #keyed(envelope: Envelope, draft: MessageDraft, seq: number): DedupeRow | undefined {
-    const hash = this.#core.hasher.sha256(`${envelope.target}\n${envelope.sender}\n${draft.key}`).slice(0, 32);
+    if (this.#sent.has(draft)) return undefined;
+    const hash = this.#hash(envelope.sender, draft);
     const target = this.#directory.cached(envelope.target);
     const found = target === undefined ? undefined : this.#dedupe.find(target, hash, envelope.at);
-    // Only an embedded store answers at once; a cluster's answer is awaited by its own outbox.
+    // What answers later was asked by `prepare`.
     if (found !== undefined && !(found instanceof Promise)) return undefined;
     return { hash, id: envelope.id, seq, digest: digest53(`${draft.name}\n${draft.data}`), at: envelope.at };
+  }
+
+  #hash(sender: string, draft: MessageDraft): string {
+    return this.#core.hasher.sha256(`${draft.address}\n${sender}\n${draft.key}`).slice(0, 32);
   }
 
   #cut(attempt: Attempt, draft: MessageDraft, envelope: Envelope, dead: DeadRow[]): RowDraft {

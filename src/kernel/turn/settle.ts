@@ -62,7 +62,8 @@ export class Settler {
     if (attempt.parked !== undefined) return this.park(attempt, attempt.parked);
     if (attempt.isDead) return undefined;
     try {
-      if (attempt.checks.length > 0) return this.#afterChecks(attempt, draft, output);
+      const keys = this.#parts.outbox.prepare(attempt);
+      if (attempt.checks.length > 0 || keys !== undefined) return this.#afterChecks(attempt, draft, output);
       const state = this.#checkState(attempt, draft);
       if (state instanceof Promise)
         return this.#guarded(attempt, async () => this.#done(attempt, await state, await this.#reply(attempt, output)));
@@ -78,6 +79,7 @@ export class Settler {
     return this.#guarded(attempt, async () => {
       // A check may leave further ones.
       for (const check of attempt.checks) await (typeof check === "function" ? check() : check);
+      await this.#parts.outbox.prepare(attempt);
       this.#done(attempt, await this.#checkState(attempt, draft), await this.#reply(attempt, output));
     });
   }
