@@ -49,7 +49,7 @@ function plan(dir: string, count: number): number {
     readonly migrated?: number;
     readonly replay?: { readonly replayed: number };
   };
-  if (report.agents !== count || report.migrated !== count || report.replay?.replayed !== count * (TURNS - 1))
+  if (report.agents !== count || report.migrated !== count || report.replay?.replayed !== count * TURNS)
     throw new Error(`the plan looked at ${report.agents} agents: ${ended.stderr}`);
   return took;
 }

@@ -38,7 +38,7 @@ export class JournalTable {
   readonly #step: StatementSync;
   #trimmed = 0;
   /** Bytes that were appended to an agent's journal since it was looked at, or since this process began. */
-  readonly #grown = new Map<number, number>();
+  readonly #grown = new Map<number, Grown>();
 
   constructor(db: DatabaseSync) {
     this.#insert = db.prepare("INSERT INTO journal (id, prev, agent, turn, at, body, delta) VALUES (?, ?, ?, ?, ?, ?, ?)");
@@ -63,7 +63,10 @@ export class JournalTable {
   }
 
   append(row: JournalWrite): void {
-    this.#grown.set(row.agent, (this.#grown.get(row.agent) ?? 0) + row.body.length + (row.delta?.length ?? 0));
+    const bytes = row.body.length + (row.delta?.length ?? 0);
+    const grown = this.#grown.get(row.agent);
+    if (grown === undefined) this.#grown.set(row.agent, { bytes, until: GROWN_BYTES });
+    else grown.bytes += bytes;
     this.#insert.run(row.id, row.prev, row.agent, row.turn, row.at, row.body, row.delta ?? null);
   }
 
@@ -101,7 +104,7 @@ export class JournalTable {
     const agents = all<{ readonly no: number; readonly head: number }>(this.#agents, this.#trimmed, limit);
     let looked = 0;
     for (const { no, head } of agents) {
-      looked += this.#trimOne(late.get(no)?.head ?? head, retention, () => late.catchUp(no));
+      looked += this.#trimOne(late.get(no)?.head ?? head, retention, () => late.catchUp(no)).rows;
       this.#trimmed = no;
       if (looked >= limit) return true;
     }
@@ -112,12 +115,16 @@ export class JournalTable {
 
   #trimGrown(retention: Retention, limit: number, late: LateRows): boolean {
     let looked = 0;
-    for (const [no, bytes] of this.#grown) {
-      if (bytes < GROWN_BYTES) continue;
+    for (const [no, grown] of this.#grown) {
+      if (grown.bytes < grown.until) continue;
       if (looked >= limit) return true;
-      this.#grown.delete(no);
+      grown.bytes = 0;
       const head = late.get(no)?.head ?? first<{ readonly head: number }>(this.#head, no)?.head;
-      if (head !== undefined) looked += this.#trimOne(head, retention, () => late.catchUp(no));
+      if (head === undefined) continue;
+      const { rows, keptBytes } = this.#trimOne(head, retention, () => late.catchUp(no));
+      looked += rows;
+      // To look at all that is kept pays only once as much has come.
+      grown.until = Math.max(GROWN_BYTES, keptBytes);
     }
     // Of agents that hardly grow nothing is lost: they are looked at with all the others.
     if (this.#grown.size > GROWN_MAX) this.#grown.clear();
@@ -125,15 +132,16 @@ export class JournalTable {
   }
 
   /** Walks back from an agent's newest row: what is kept begins, if it may, with a full copy of the state. */
-  #trimOne(head: number, { journalBytes, journalBefore, dedupeBefore, dedupePerAgent }: Retention, beforeDropping: () => void): number {
+  #trimOne(head: number, { journalBytes, journalBefore, dedupeBefore, dedupePerAgent }: Retention, beforeDropping: () => void): Trimmed {
     let kept = 0;
+    let keptBytes = 0;
     let bytes = 0;
     let looked = 0;
     let isDropping = false;
     let lacksCopy = false;
     for (let id = head; ; looked++) {
       const row = first<Step>(this.#step, id);
-      if (row === undefined) return looked;
+      if (row === undefined) return { rows: looked, keptBytes };
       bytes += row.bytes;
       const isNeeded = kept === 0 || (row.at >= dedupeBefore && kept < dedupePerAgent);
       // A state that is never copied whole must not keep its journal for ever.
@@ -141,11 +149,26 @@ export class JournalTable {
       if (isDropping) {
         beforeDropping();
         this.#delete.run(id);
-      } else kept++;
+      } else {
+        kept++;
+        keptBytes += row.bytes;
+      }
       if (row.mark !== null) lacksCopy = row.mark !== "=" && row.mark !== "~";
       id = row.prev;
     }
   }
+}
+
+/** What an agent's journal has grown by since it was looked at, and by what it may until it is again. */
+interface Grown {
+  bytes: number;
+  until: number;
+}
+
+/** What a walk over an agent's journal saw. */
+interface Trimmed {
+  readonly rows: number;
+  readonly keptBytes: number;
 }
 
 interface Step {
