@@ -22,7 +22,6 @@ export const INVARIANTS = {
   reads: "a reader sees the last committed state",
   stored: "the store holds what it said it had committed",
   marked: "what survived a crash starts only behind a start mark",
-  deadline: "no attempt is aborted for want of progress before its deadline",
   liveness: "once nothing fails any more, everything finishes",
   uncaught: "nothing is thrown past everybody",
   escape: "nothing touches real time, randomness or the network",
